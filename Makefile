@@ -1,0 +1,146 @@
+# Reprise. GNU make; user CFLAGS/LDFLAGS come last.
+#
+#   make            build build/reprise.fcgi, build/reprise, build/demo-upstream
+#   make run        install what is missing, build, and try it on this machine
+#   make check      install what is missing, build, and run every test
+#   make help       all the targets
+
+VERSION := 0.1.0
+BUILD ?= build
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+LIBEXECDIR ?= $(PREFIX)/lib/reprise
+MANDIR ?= $(PREFIX)/share/man
+CC ?= cc
+PKG_CONFIG ?= pkg-config
+INSTALL ?= install
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes \
+	-Wmissing-prototypes -Wformat=2 -Wvla -Werror
+HARDENING := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
+OPTIMIZE ?= -O2 -g
+BASE_CFLAGS := -std=gnu11 -D_GNU_SOURCE -DREPRISE_VERSION='"$(VERSION)"' \
+	-Ilib -pthread $(WARNINGS)
+SAN :=
+ifeq ($(SAN),)
+BASE_CFLAGS += $(OPTIMIZE) $(HARDENING)
+else
+BASE_CFLAGS += -O1 -g -fPIE -fno-omit-frame-pointer -fsanitize=$(SAN) \
+	-fno-sanitize-recover=all
+BASE_LDFLAGS += -fsanitize=$(SAN)
+endif
+BASE_LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed -pthread
+
+# ---- rooms ---------------------------------------------------------------
+# What each room of lib/ may use: the link fails when one reaches upwards.
+ROOMS := base conf http sse wire cache upstream ops gateway
+USES_base :=
+USES_conf := base
+USES_http := base
+USES_sse := base
+USES_wire := sse base
+USES_cache := wire sse base
+USES_upstream := http conf base
+USES_ops := conf base
+USES_gateway := ops upstream cache wire sse http conf base
+
+# Third-party libraries by room. libcurl is opened at run time by upstream/
+# (CGI hits must not pay for loading it), so only its header is needed.
+LIBS_base := -lcrypto
+LIBS_conf := -linih
+LIBS_http := -lfcgi
+LIBS_sse :=
+LIBS_wire := -ljansson
+LIBS_cache := -lmemcached -lmemcachedutil -lzstd -ljansson
+LIBS_upstream := -ldl
+LIBS_ops := -ljansson
+LIBS_gateway := -ljansson
+
+archives = $(foreach r,$(1) $(USES_$(1)),$(BUILD)/lib/$(r).a)
+libs = $(foreach r,$(1) $(USES_$(1)),$(LIBS_$(r)))
+
+LIB_SRC := $(sort $(foreach r,$(ROOMS),$(wildcard lib/$(r)/*.c)))
+LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
+.DEFAULT_GOAL := all
+
+# ---- objects, archives, programs -----------------------------------------
+PROGRAMS := $(BUILD)/reprise.fcgi $(BUILD)/reprise $(BUILD)/demo-upstream
+
+.PHONY: all
+all: $(PROGRAMS)
+
+# Objects rebuild when the flags change.
+FLAGS_NOW := $(CC) $(BASE_CFLAGS) $(CFLAGS) | $(BASE_LDFLAGS) $(LDFLAGS)
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(subst ','\'',$(FLAGS_NOW))' | cmp -s - $@ || \
+	    echo '$(subst ','\'',$(FLAGS_NOW))' > $@
+.PHONY: FORCE
+FORCE:
+
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+define archive_rule
+$(BUILD)/lib/$(1).a: $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/$(1)/*.c))
+	@rm -f $$@
+	$(AR) rcs $$@ $$(filter %.o,$$^)
+endef
+$(foreach r,$(ROOMS),$(eval $(call archive_rule,$(r))))
+
+APP_FCGI := app/handler.c
+APP_CLI := app/reprise.c $(wildcard app/cmd_*.c)
+APP_DEMO := app/demo-upstream.c $(wildcard app/demo_*.c)
+
+$(BUILD)/reprise.fcgi: $(APP_FCGI:%.c=$(BUILD)/%.o) $(call archives,gateway)
+	$(CC) $(BASE_LDFLAGS) -o $@ $^ $(call libs,gateway) $(LDFLAGS)
+
+$(BUILD)/reprise: $(APP_CLI:%.c=$(BUILD)/%.o) $(call archives,gateway)
+	$(CC) $(BASE_LDFLAGS) -o $@ $^ $(call libs,gateway) $(LDFLAGS)
+
+$(BUILD)/demo-upstream: $(APP_DEMO:%.c=$(BUILD)/%.o) $(call archives,base)
+	$(CC) $(BASE_LDFLAGS) -o $@ $^ -ljansson $(call libs,base) $(LDFLAGS)
+
+# ---- unit tests: tests/unit/<room>/test_*.c, linked with that room only ---
+UNIT_SRC := $(sort $(wildcard tests/unit/*/test_*.c))
+UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
+
+define unit_rules
+$(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/$(1)/test_*.c)): \
+    $(BUILD)/%: $(BUILD)/%.o $(call archives,$(1))
+	$$(CC) $$(BASE_LDFLAGS) -o $$@ $$^ -lcmocka -ljansson $(call libs,$(1)) \
+	    $$(LDFLAGS)
+.PHONY: unit-$(1)
+unit-$(1): $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/$(1)/test_*.c))
+	@set -e; for t in $$^; do echo "== $$$$t"; $$$$t; done
+endef
+$(foreach r,$(ROOMS),$(eval $(call unit_rules,$(r))))
+
+.PHONY: unit
+unit: $(foreach r,$(ROOMS),unit-$(r))
+
+# ---- fuzz targets: tests/fuzz/<room>/fuzz_*.c -----------------------------
+# Each defines LLVMFuzzerTestOneInput. Linked with replay.c it reads files,
+# so any compiler replays the corpus; `make fuzz` builds with libFuzzer.
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/*/fuzz_*.c))
+FUZZ_BIN := $(FUZZ_SRC:%.c=$(BUILD)/%)
+
+define fuzz_rules
+$(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/$(1)/fuzz_*.c)): \
+    $(BUILD)/%: $(BUILD)/%.o $(FUZZ_MAIN) $(call archives,$(1))
+	$$(CC) $$(BASE_LDFLAGS) $$(FUZZ_LDFLAGS) -o $$@ $$^ -ljansson \
+	    $(call libs,$(1)) $$(LDFLAGS)
+endef
+ifndef LIBFUZZER
+FUZZ_MAIN := $(BUILD)/tests/fuzz/replay.o
+endif
+$(foreach r,$(ROOMS),$(eval $(call fuzz_rules,$(r))))
+
+.PHONY: clean
+clean:
+	rm -rf $(BUILD)
+
+ALL_OBJ := $(LIB_OBJ) $(UNIT_SRC:%.c=$(BUILD)/%.o) $(FUZZ_SRC:%.c=$(BUILD)/%.o) \
+	$(patsubst %.c,$(BUILD)/%.o,$(wildcard app/*.c tests/fuzz/*.c))
+-include $(ALL_OBJ:.o=.d)

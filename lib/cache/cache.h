@@ -1,0 +1,114 @@
+/*
+ * The cache: one documented way in, one out. A fault of the store is a
+ * miss, never an error; nothing is handed out that was not verified whole.
+ *
+ * Names in the store: r1:<namespace>:<64 hex> the manifest,
+ * r1:<namespace>:<64 hex>:<generation>:<n> its chunks, and
+ * r1:<namespace>:epoch a value that purging renews.
+ *
+ * A struct cache may be used by many threads at once.
+ */
+#ifndef CACHE_CACHE_H
+#define CACHE_CACHE_H
+
+#include "base/text.h"
+#include "cache/entry.h"
+#include "cache/key.h"
+#include "cache/store.h"
+
+#include <jansson.h>
+
+struct cache_config {
+	size_t chunk_bytes;  /* stored bytes in one value */
+	size_t max_entry_bytes; /* of a plain body */
+	bool compress;
+};
+
+struct cache;
+
+/* Make a cache over a store, which it then owns. NULL: memory. */
+struct cache *cache_new(struct store *store, const struct cache_config *config);
+
+/* Free it and its store. cache may be NULL; no thread may be using it. */
+void cache_free(struct cache *cache);
+
+enum cache_result {
+	CACHE_HIT,
+	CACHE_MISS,
+	CACHE_DOWN /* a miss because the store does not answer */
+};
+
+/*
+ * What a look-up found, and what a later cache_save of the same question
+ * needs. Zero-initialised by cache_lookup; ended by cache_found_fini.
+ */
+struct cache_found {
+	struct entry entry;      /* on a hit */
+	json_t *meta;            /* its JSON block parsed; owned */
+	const char *body;        /* the plain body, verified; entry.plain_len */
+	char *value, *plain;     /* what the pointers above point into; owned */
+	bool epoch_known;        /* the namespace's epoch was read or set */
+	uint8_t epoch[ENTRY_EPOCH_BYTES];
+	const char *why;         /* for a miss with a cause, e.g. "chunk-absent" */
+};
+
+/*
+ * Look a question up: one round trip for manifest and epoch, one more for
+ * chunks. Only a fresh, whole, verified entry of this very key and the
+ * namespace's present epoch is a hit; a missing epoch is set anew. The
+ * caller judges Vary and max-age with cache_found_header and entry.
+ */
+enum cache_result cache_lookup(struct cache *cache, const char *ns,
+    const uint8_t key[CACHE_KEY_BYTES], struct cache_found *found);
+
+/* Free what a look-up holds. */
+void cache_found_fini(struct cache_found *found);
+
+/* What is stored of an answer. All borrowed. */
+struct cache_answer {
+	enum entry_mode mode;
+	uint8_t format;
+	int status;
+	int64_t ttl_ms;
+	const struct text_pair *headers; /* to replay */
+	size_t n_headers;
+	const struct text_pair *vary;    /* request header names, values */
+	size_t n_vary;
+	const char *model;
+	json_t *usage;                   /* or NULL */
+	const char *body;
+	size_t body_len;
+};
+
+/*
+ * Store an answer under the epoch that its look-up saw (found), so that a
+ * purge in between wins. Chunks first, the manifest last. 0; or -1 with err
+ * (ERR_STORE, ERR_LIMIT, ERR_MEMORY): nothing that could be served is left.
+ */
+int cache_save(struct cache *cache, const char *ns,
+    const uint8_t key[CACHE_KEY_BYTES], const struct cache_found *found,
+    const struct cache_answer *answer, struct err *err);
+
+/*
+ * Members of an entry's JSON block: "headers" and "vary" as arrays of
+ * [name, value], "model", "usage". Calls fn for each pair of member
+ * ("headers" or "vary") until it returns non-zero, and returns that or 0.
+ */
+int cache_found_each(const struct cache_found *found, const char *member,
+    int (*fn)(void *arg, const char *name, const char *value), void *arg);
+
+/*
+ * Purge a namespace: renew its epoch on every server. 0; or -1 with err
+ * naming the servers that did not answer, whose entries remain.
+ */
+int cache_purge_namespace(struct cache *cache, const char *ns,
+    struct err *err);
+
+/* Purge one entry. 1 when it was there, 0 when not, -1 with err. */
+int cache_purge_key(struct cache *cache, const char *ns,
+    const uint8_t key[CACHE_KEY_BYTES], struct err *err);
+
+/* The store behind it, for status pages and `reprise check`. Borrowed. */
+struct store *cache_store(struct cache *cache);
+
+#endif

@@ -1,0 +1,78 @@
+/*
+ * One exchange with the web server: the CGI variables, the request body,
+ * and the raw way back. FastCGI (http/fcgi.h) and CGI (http/cgi.h) are two
+ * kinds of it; what is above does not know which.
+ *
+ * A struct http_conn belongs to the worker thread that serves it.
+ */
+#ifndef HTTP_CONN_H
+#define HTTP_CONN_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct http_conn {
+	const struct http_conn_ops *ops;
+	char *const *envp;     /* the CGI variables, as environ */
+	bool body_ended;       /* the body was read to its end */
+	bool client_gone;      /* a write failed: latched */
+	uint64_t bytes_read;   /* of the body */
+	uint64_t bytes_written;
+};
+
+struct http_conn_ops {
+	ssize_t (*read)(struct http_conn *c, void *out, size_t size);
+	int (*write)(struct http_conn *c, const void *bytes, size_t len);
+	int (*flush)(struct http_conn *c);
+	int (*watch_fd)(const struct http_conn *c);
+	bool (*peer_left)(struct http_conn *c);
+};
+
+/*
+ * Read some of the request body. Returns bytes, 0 at its end, or -1 with
+ * err when it was cut short (the client or the server broke off).
+ */
+ssize_t http_conn_read(struct http_conn *c, void *out, size_t size,
+    struct err *err);
+
+/*
+ * Read the whole body into out. 0; or -1: ERR_TOO_LARGE when it exceeds
+ * out's ceiling (the rest is read and dropped, so that an answer can be
+ * sent), ERR_CLIENT_GONE when it was cut short, ERR_MEMORY.
+ */
+int http_conn_read_all(struct http_conn *c, struct buf *out, struct err *err);
+
+/*
+ * Read and drop what is left of the body: web servers want it read before
+ * the answer. 0, or -1 when it was cut short.
+ */
+int http_conn_drain(struct http_conn *c);
+
+/*
+ * Write bytes towards the client; they may wait in a buffer until
+ * http_conn_flush. 0, or -1 once the client has gone (latched).
+ */
+int http_conn_write(struct http_conn *c, const void *bytes, size_t len);
+
+/* Send what waits, in as few system calls as possible. 0 or -1 as above. */
+int http_conn_flush(struct http_conn *c);
+
+/*
+ * A descriptor that becomes readable when the client may have left; -1
+ * when there is none or the body has not been read to its end. For
+ * polling only.
+ */
+int http_conn_watch_fd(const struct http_conn *c);
+
+/*
+ * Whether the web server has hung up, without blocking. Latches
+ * client_gone. Reliable only after the body was read to its end.
+ */
+bool http_conn_peer_left(struct http_conn *c);
+
+#endif

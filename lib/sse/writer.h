@@ -1,0 +1,18 @@
+/*
+ * Writing server-sent events. Pure but for the buffer; one thread a buffer.
+ */
+#ifndef SSE_WRITER_H
+#define SSE_WRITER_H
+
+#include "base/buf.h"
+
+/*
+ * Append one event: "event: name" when name is not NULL, a "data:" line for
+ * each line of data, and the blank line. 0, or -1 when out failed.
+ */
+int sse_write_event(struct buf *out, const char *name, const char *data);
+
+/* Append a comment that keeps a connection awake, with its blank line. */
+int sse_write_comment(struct buf *out, const char *text);
+
+#endif

@@ -1,0 +1,104 @@
+/*
+ * Talking to an upstream, by libcurl. The only room that knows it; it is
+ * opened at run time (see upstream_load), so that a process that serves
+ * only hits does not pay for it.
+ *
+ * No redirect is followed, http and https only, no proxy but a configured
+ * one, no signal used.
+ */
+#ifndef UPSTREAM_UPSTREAM_H
+#define UPSTREAM_UPSTREAM_H
+
+#include "base/err.h"
+#include "conf/conf.h"
+#include "http/header.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* A pool of handles, last in first out, so that warm connections are used. */
+struct upstream_pool;
+
+/*
+ * Open libcurl. 0, or -1 with err (ERR_CONFIG) when it is not installed.
+ * Idempotent. A FastCGI process calls it at start from its main thread;
+ * a CGI process on its first miss.
+ */
+int upstream_load(struct err *err);
+
+/* Make a pool. NULL: memory. Opens nothing. */
+struct upstream_pool *upstream_pool_new(void);
+
+/* Free it and close its connections; no thread may be using it. */
+void upstream_pool_free(struct upstream_pool *pool);
+
+/*
+ * The upstream that serves a model: the first whose models= globs match.
+ * model NULL or "": the first upstream. NULL when there is none. Any
+ * thread.
+ */
+const struct conf_upstream *upstream_select(const struct conf *conf,
+    const char *model);
+
+struct upstream_request {
+	const struct conf_upstream *upstream;
+	const char *method;
+	const char *path;    /* raw, begins with '/' */
+	const char *query;   /* raw, or NULL */
+	/*
+	 * End-to-end headers to send. Host, Content-Length and Expect are
+	 * not taken from here; with a configured key, Authorization,
+	 * x-api-key and api-key are not either.
+	 */
+	const struct http_headers *headers;
+	bool identity;       /* ask for no content coding */
+	const char *body;    /* a whole body that can be sent again, or NULL */
+	size_t body_len;
+	/*
+	 * Or a body that is read as it goes up (body NULL): returns bytes, 0
+	 * at the end, -1 to give up. Sent once: never over a connection that
+	 * might be dead. body_total: its length, -1 when not known.
+	 */
+	ssize_t (*read_body)(void *arg, char *out, size_t size);
+	int64_t body_total;
+	int watch_fd;        /* wake and call idle() when readable; -1: none */
+	int64_t tick_ms;     /* call idle() at least so often; 0: no need */
+};
+
+/*
+ * What comes back, called on the thread of upstream_perform, in the order
+ * head (once), data (any number). Non-zero from any of them stops the
+ * transfer with ERR_CANCELLED.
+ */
+struct upstream_sink {
+	int (*head)(void *arg, int status, const struct http_headers *headers);
+	int (*data)(void *arg, const char *bytes, size_t len);
+	/* Between reads. *watch_fd may be set to -1 to stop watching it. */
+	int (*idle)(void *arg, int *watch_fd);
+	void *arg;
+};
+
+/* What is known of a transfer afterwards, whether it ended well or not. */
+struct upstream_report {
+	bool got_head;      /* sink->head was called */
+	bool reused;        /* over a connection that was open already */
+};
+
+/*
+ * Send a request and pass its answer on as it comes: each network read is
+ * one call of data(). headers given to head() are end-to-end ones, without
+ * Transfer-Encoding but with Content-Length where the upstream sent one;
+ * values with control bytes are left out.
+ *
+ * 0 when the transfer ended as HTTP says it should; or -1 with err:
+ * ERR_UPSTREAM_CONNECT (resolve, connect, TLS), ERR_UPSTREAM_TIMEOUT,
+ * ERR_UPSTREAM_BROKEN (reset, cut short, not HTTP), ERR_CANCELLED,
+ * ERR_MEMORY, ERR_CONFIG (no libcurl). Any thread; blocks it.
+ */
+int upstream_perform(struct upstream_pool *pool,
+    const struct upstream_request *request, const struct upstream_sink *sink,
+    struct upstream_report *report, struct err *err);
+
+#endif
