@@ -41,7 +41,7 @@ USES_sse := base
 USES_wire := sse base
 USES_cache := wire sse base
 USES_upstream := http conf base
-USES_ops := conf base
+USES_ops := wire sse conf base
 USES_gateway := ops upstream cache wire sse http conf base
 
 # Third-party libraries by room. libcurl is opened at run time by upstream/
