@@ -33,12 +33,13 @@ struct sse_parser {
 	bool has_data;
 	bool after_cr;    /* the last byte was CR: an LF now belongs to it */
 	bool started;     /* the place for a BOM has passed */
-	bool pending;     /* bytes have come since the last event boundary */
+	bool pending;     /* a field has come since the last blank line */
 };
 
 /*
- * Begin. max_event_bytes bounds one line and one event's data. End with
- * sse_parser_fini. One thread at a time.
+ * Begin. max_event_bytes (below SIZE_MAX) bounds one line and one event's
+ * data; names are cut to fit. End with sse_parser_fini. One thread at a
+ * time.
  */
 void sse_parser_init(struct sse_parser *p, size_t max_event_bytes);
 
@@ -53,9 +54,10 @@ int sse_parser_feed(struct sse_parser *p, const char *bytes, size_t len,
     sse_event_fn *fn, void *arg);
 
 /*
- * Whether the bytes so far end between two events, so that a line of
+ * Whether the bytes so far end between two events, so that an event of
  * another origin may be put in and the end of the stream would lose
- * nothing.
+ * nothing: at the start, after a blank line, and after whole comment lines
+ * that follow one. Never on a spent parser.
  */
 bool sse_parser_at_boundary(const struct sse_parser *p);
 

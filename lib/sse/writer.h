@@ -8,7 +8,8 @@
 
 /*
  * Append one event: "event: name" when name is not NULL, a "data:" line for
- * each line of data, and the blank line. 0, or -1 when out failed.
+ * each line of data (ended by LF, CR or CRLF), and the blank line. A name
+ * is cut at its first line end. 0, or -1 when out failed.
  */
 int sse_write_event(struct buf *out, const char *name, const char *data);
 

@@ -1,0 +1,22 @@
+/*
+ * Error answers in OpenAI's shape, which most formats share
+ * (platform.openai.com, "Error codes"):
+ * {"error":{"message","type","param","code"}}.
+ */
+#ifndef WIRE_ERROR_H
+#define WIRE_ERROR_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/*
+ * Append the JSON body of an error answer, on one line without its end.
+ * The message is err's text, or its code's meaning when it has none.
+ * 0, or -1 when out failed. Any thread, a buffer each.
+ */
+int wire_openai_error_body(struct buf *out, const struct err *err);
+
+/* The same as an SSE event. 0 or -1. Any thread, a buffer each. */
+int wire_openai_error_event(struct buf *out, const struct err *err);
+
+#endif
