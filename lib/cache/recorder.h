@@ -13,6 +13,11 @@
 #include "sse/parser.h"
 #include "wire/format.h"
 
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 struct recorder_config {
 	const struct wire_format *format;
 	struct wire_policy policy;
@@ -23,7 +28,8 @@ struct recorder {
 	struct recorder_config config;
 	enum entry_mode mode;
 	enum wire_verdict verdict; /* the first obstacle, or WIRE_STORABLE */
-	struct buf body;           /* the answer so far, while it may be stored */
+	struct buf body;           /* the answer so far, while it is kept */
+	bool keep;                 /* it may be stored, or has usage to read */
 	struct sse_parser parser;
 	struct wire_stream stream;
 	json_t *usage;             /* after recorder_end; owned; or NULL */
@@ -46,7 +52,9 @@ void recorder_head(struct recorder *r, int status, const char *content_type,
 
 /*
  * Rule the answer out for a reason the recorder cannot see (the first
- * reason wins); recording goes on only for usage and event boundaries.
+ * reason wins); recording goes on only for usage and event boundaries. The
+ * body is let go at once, but for a JSON answer ruled out by what the
+ * request or the headers say: its usage can be read only at the end.
  */
 void recorder_refuse(struct recorder *r, enum wire_verdict why);
 
