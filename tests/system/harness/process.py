@@ -1,0 +1,86 @@
+"""Starting programs, waiting for conditions, stopping by pid."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+
+
+def wait_until(condition, timeout=20.0, what="condition"):
+    """The first true value of condition(), or an AssertionError."""
+    end = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError("timed out waiting for " + what)
+        time.sleep(0.01)
+
+
+def clean_env():
+    """This process's environment without options meant for Reprise."""
+    return {k: v for k, v in os.environ.items()
+            if not k.startswith("REPRISE_")}
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def connects(address):
+    """Whether something listens: a path, or (host, port)."""
+    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+    with socket.socket(family) as s:
+        try:
+            s.connect(address)
+            return True
+        except OSError:
+            return False
+
+
+class Process:
+    """One program; its output goes to a file unless stdout is given."""
+
+    def __init__(self, argv, log, stdout=None, env=None):
+        self.log = log
+        with open(log, "ab") as out:
+            self.popen = subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL,
+                stdout=out if stdout is None else stdout, stderr=out,
+                env=clean_env() if env is None else env, cwd="/")
+        self.pid = self.popen.pid
+
+    def running(self):
+        return self.popen.poll() is None
+
+    def wait_for(self, address):
+        def ready():
+            if not self.running():
+                with open(self.log, errors="replace") as f:
+                    raise AssertionError(
+                        "%s ended with %s:\n%s" % (self.popen.args[0],
+                        self.popen.returncode, f.read()))
+            return connects(address)
+        wait_until(ready, what="%s to listen" % (self.popen.args[0],))
+
+    def kill(self, number):
+        self.popen.send_signal(number)
+
+    def stop(self, number=signal.SIGTERM, timeout=20.0):
+        """End it; returns its exit status."""
+        if self.running():
+            self.kill(number)
+        try:
+            return self.popen.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            self.popen.wait()
+            raise AssertionError("%s did not end on signal %d"
+                                 % (self.popen.args[0], number)) from None
+        finally:
+            if self.popen.stdout:
+                self.popen.stdout.close()
