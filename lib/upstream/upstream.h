@@ -61,7 +61,8 @@ struct upstream_request {
 	 * at the end, -1 to give up. Sent once: never over a connection that
 	 * might be dead. body_total: its length, -1 when not known.
 	 */
-	ssize_t (*read_body)(void *arg, char *out, size_t size);
+	ssize_t (*read_body)(void *read_arg, char *out, size_t size);
+	void *read_arg;
 	int64_t body_total;
 	int watch_fd;        /* wake and call idle() when readable; -1: none */
 	int64_t tick_ms;     /* call idle() at least so often; 0: no need */

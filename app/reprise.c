@@ -1,0 +1,95 @@
+/*
+ * reprise: the command line beside the handler.
+ */
+#include "cmd.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static const struct {
+	const char *name;
+	int (*run)(const struct conf *conf, int argc, char **argv);
+	const char *usage;
+	const char *help;
+} commands[] = {
+    {"check", cmd_check, "",
+	"tell whether configuration, memcached and upstreams are well"},
+    {"config", cmd_config, "[-m]",
+	"print the configuration in force (-m: its manual, mdoc)"},
+    {"key", cmd_key, "[-p PATH] [-n NAMESPACE] [-H 'NAME: VALUE']... < BODY",
+	"print a request body's key, and whether it would be cached"},
+    {"purge", cmd_purge, "[-n NAMESPACE] [-k KEY]",
+	"forget a namespace (the configured one by default), or one key"},
+    {"stats", cmd_stats, "[-m]",
+	"print the counters of all workers (-m: in Prometheus' format)"},
+};
+
+enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+
+static void
+usage(FILE *out)
+{
+	size_t i;
+
+	fputs("usage: reprise [-c FILE] COMMAND [OPTION]...\n", out);
+	for (i = 0; i < N_COMMANDS; i++)
+		fprintf(out, "  %s %s\n      %s\n", commands[i].name,
+		    commands[i].usage, commands[i].help);
+	fputs("  -c FILE  the configuration; else $REPRISE_CONF, else "
+	    "/etc/reprise/reprise.conf\n  -V       the version\n", out);
+}
+
+static int
+run(size_t i, const char *path, int argc, char **argv)
+{
+	struct err err = ERR_INIT;
+	struct conf *conf = conf_load(path, environ, &err);
+	int status;
+
+	if (conf == NULL) {
+		fprintf(stderr, "reprise: %s\n", err.text);
+		return 1;
+	}
+	optind = 1;
+	status = commands[i].run(conf, argc, argv);
+	if (status == 2)
+		fprintf(stderr, "usage: reprise [-c FILE] %s %s\n",
+		    commands[i].name, commands[i].usage);
+	conf_free(conf);
+	return status;
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *path = NULL;
+	size_t i;
+	int c;
+
+	/* '+': the words after the command are the command's own. */
+	while ((c = getopt(argc, argv, "+c:hV")) != -1) {
+		switch (c) {
+		case 'c':
+			path = optarg;
+			break;
+		case 'h':
+			usage(stdout);
+			return 0;
+		case 'V':
+			puts("reprise " REPRISE_VERSION);
+			return 0;
+		default:
+			usage(stderr);
+			return 2;
+		}
+	}
+	for (i = 0; optind < argc && i < N_COMMANDS; i++)
+		if (strcmp(argv[optind], commands[i].name) == 0)
+			return run(i, path, argc - optind, argv + optind);
+	usage(stderr);
+	return 2;
+}

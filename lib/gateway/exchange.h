@@ -1,0 +1,129 @@
+/*
+ * One request on its walk: all that its stages share, and the stages.
+ * Private to the gateway.
+ *
+ * Every stage ends the response by itself (an answer, or an error) and
+ * returns nothing; what became of it stands in the exchange.
+ */
+#ifndef GATEWAY_EXCHANGE_H
+#define GATEWAY_EXCHANGE_H
+
+#include "base/digest.h"
+#include "cache/cache.h"
+#include "cache/memo.h"
+#include "conf/conf.h"
+#include "gateway/control.h"
+#include "http/cache_control.h"
+#include "http/request.h"
+#include "http/response.h"
+#include "ops/access_log.h"
+#include "ops/counters.h"
+#include "upstream/upstream.h"
+#include "wire/format.h"
+
+enum { REQUEST_ID_MAX = 128, KEY_HEADERS_MAX = 32 };
+
+/* cache.key_headers, split. */
+struct key_headers {
+	char *text;  /* owns the names */
+	const char *name[KEY_HEADERS_MAX]; /* lower case */
+	size_t count;
+};
+
+struct gateway {
+	const struct conf *conf;
+	struct cache *cache;
+	struct cache_memo *memo;      /* NULL in CGI */
+	struct upstream_pool *upstreams;
+	struct counters *counters;
+	struct access_log *log;
+	struct key_headers key_headers;
+};
+
+struct exchange {
+	struct gateway *gateway;
+	struct http_conn *conn;
+	struct http_request request;
+	struct http_response response;
+	struct buf body;              /* the request's, for cached formats */
+	const struct wire_format *format;
+	struct control control;       /* what the caller wants of the cache */
+	struct cache_body facts;      /* what the cache knows of the body */
+	const struct conf_upstream *upstream;
+	uint8_t key[CACHE_KEY_BYTES];
+	char key_hex[CACHE_KEY_HEX];  /* "" until the key is known */
+	struct cache_found found;
+	bool looked_up;               /* found is to be freed */
+	enum wire_verdict verdict;    /* why it is or was not stored */
+	const char *fwd;              /* why it went upstream, RFC 9211 */
+	char request_id[REQUEST_ID_MAX + 1];
+	char caller[13];              /* credential's fingerprint, or "" */
+	bool has_credential;
+	uint8_t scope[DIGEST_BYTES];  /* digest of all credentials */
+	enum cache_status cache;
+	enum err_code error;          /* our own error, if that was the answer */
+	struct wire_tokens spent, saved;
+	json_t *usage;                /* owned */
+	int64_t start_us, start_wall_ms;
+	const char *allow;            /* methods for a 405 */
+	bool broken;                  /* cut the connection off */
+	bool aborted;                 /* the client left */
+};
+
+/* exchange.c: begin, and end with record, counters and memory. */
+void exchange_init(struct exchange *x, struct gateway *g,
+    struct http_conn *conn);
+void exchange_finish(struct exchange *x);
+
+/* identity.c: who asks, and the request's name. */
+void identity_read(struct exchange *x);
+
+/* answer.c: answers of our own. */
+
+/* Add the headers every answer carries: X-Request-Id, X-Cache, Cache-Status. */
+void answer_headers(struct exchange *x);
+
+/* Answer an error in the format's shape and end the response. */
+void answer_error(struct exchange *x, const struct err *err);
+
+/* Answer a text of our own (own endpoints) and end the response. */
+void answer_text(struct exchange *x, int status, const char *content_type,
+    const struct buf *text);
+
+/*
+ * lookup.c: the key, and the entry if there is one fit for this request.
+ * key_headers_split: 0 or -1 with err; ends with key_headers_fini.
+ */
+int key_headers_split(struct key_headers *k, const char *words,
+    struct err *err);
+void key_headers_fini(struct key_headers *k);
+int lookup_key(struct exchange *x, struct err *err);
+bool lookup_entry(struct exchange *x);
+
+/* hit.c: replay the entry that was found. */
+void hit_serve(struct exchange *x);
+
+/* forward.c: ask the upstream, pass its answer on, record and store it. */
+void forward_cached_format(struct exchange *x);
+void forward_untouched(struct exchange *x);
+
+/* own.c: the endpoints below /-/. */
+bool own_path(const char *path);
+void own_serve(struct exchange *x);
+
+/* headers.c: which headers go where. */
+
+/* Whether a response header may be stored and replayed later. */
+bool headers_replayable(const char *name, enum entry_mode mode);
+
+/* Whether an upstream's response header may pass to the client. */
+bool headers_pass_down(const char *name);
+
+/*
+ * Copy a request's headers for the upstream into out (initialised by the
+ * caller), without what was said to this cache alone. 0 or -1: memory.
+ */
+int headers_for_upstream(struct http_headers *out,
+    const struct http_headers *in, bool cached_format);
+
+#endif

@@ -1,0 +1,112 @@
+/*
+ * What would become of a request, told by the very functions that serve it.
+ */
+#include "gateway/gateway.h"
+
+#include "gateway/exchange.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { CANONICAL_MAX = 256 << 20 };
+
+static void
+line(struct buf *out, const char *name, const char *value)
+{
+	buf_printf(out, "%-12s %s\n", name, value);
+}
+
+static void
+put_cacheable(const struct exchange *x, struct buf *out)
+{
+	if (x->facts.verdict != WIRE_STORABLE)
+		buf_printf(out, "%-12s no: %s%s%s\n", "cacheable",
+		    wire_verdict_text(x->facts.verdict),
+		    x->facts.why[0] != '\0' ? ": " : "", x->facts.why);
+	else if (!x->control.store)
+		line(out, "cacheable", "no: the request says no-store");
+	else if (x->control.ttl_ms == 0)
+		line(out, "cacheable", "no: the time to live is zero");
+	else
+		buf_printf(out, "%-12s yes, for %lld s\n", "cacheable",
+		    (long long)x->control.ttl_ms / 1000);
+}
+
+static void
+put_question(const struct exchange *x, const struct conf *conf,
+    struct buf *out)
+{
+	line(out, "format", x->format->name);
+	line(out, "model", x->facts.model);
+	line(out, "stream", x->facts.stream ? "yes" : "no");
+	line(out, "upstream", x->upstream->name);
+	line(out, "namespace", x->control.namespace);
+	if (conf->cache.scope == CONF_SCOPE_SHARED)
+		line(out, "scope", "shared by all callers");
+	else
+		buf_printf(out, "%-12s caller %s\n", "scope",
+		    x->caller[0] != '\0' ? x->caller : "without credential");
+	put_cacheable(x, out);
+}
+
+static int
+explain(struct exchange *x, const struct conf *conf, const char *body,
+    size_t body_len, struct buf *out, struct err *err)
+{
+	struct buf canonical;
+	int rc = -1;
+
+	x->format = wire_format_for_path(x->request.path);
+	if (x->format->path == NULL) {
+		line(out, "format", x->format->name);
+		line(out, "cacheable",
+		    "no: the path is none that is cached; passed through");
+		return 0;
+	}
+	if (control_read(&x->control, &x->request.headers, conf, err) == -1)
+		return -1;
+	buf_init(&canonical, CANONICAL_MAX);
+	if (cache_body_read(&x->facts, body, body_len, x->format,
+	    &canonical) == -1) {
+		err_set(err, ERR_MEMORY, "out of memory");
+	} else if (x->facts.malformed) {
+		err_set(err, ERR_BAD_REQUEST, "the body is not JSON: %s",
+		    x->facts.why);
+	} else if ((x->upstream = upstream_select(conf, x->facts.model)) ==
+	    NULL) {
+		err_set(err, ERR_NO_UPSTREAM,
+		    "no upstream is configured for the model '%s'",
+		    x->facts.model);
+	} else if ((rc = lookup_key(x, err)) == 0) {
+		put_question(x, conf, out);
+		if (x->facts.verdict == WIRE_STORABLE) {
+			line(out, "key", x->key_hex);
+			line(out, "canonical",
+			    canonical.data != NULL ? canonical.data : "");
+		}
+	}
+	buf_fini(&canonical);
+	return rc;
+}
+
+int
+gateway_explain(const struct conf *conf, char *const *envp, const char *body,
+    size_t body_len, struct buf *out, struct err *err)
+{
+	struct gateway gateway = {.conf = conf};
+	struct http_conn conn = {.envp = envp};
+	struct exchange x = {.gateway = &gateway, .conn = &conn};
+	int rc;
+
+	rc = http_request_parse(&x.request, envp, conf->server.base_path, err);
+	if (rc == 0)
+		rc = key_headers_split(&gateway.key_headers,
+		    conf->cache.key_headers, err);
+	if (rc == 0) {
+		identity_read(&x);
+		rc = explain(&x, conf, body, body_len, out, err);
+	}
+	key_headers_fini(&gateway.key_headers);
+	http_request_fini(&x.request);
+	return rc;
+}

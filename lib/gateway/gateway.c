@@ -1,0 +1,220 @@
+#include "gateway/gateway.h"
+
+#include "base/diag.h"
+#include "cache/memcached.h"
+#include "gateway/exchange.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MEMO_SLOTS = 4096, STORE_POOL_MAX = 16 };
+
+struct cache *
+gateway_open_cache(const struct conf *conf, struct err *err)
+{
+	struct cache *cache;
+	struct memcached_store_config store_config = {
+	    .servers = conf->cache.servers,
+	    .pool_max = conf->server.threads < STORE_POOL_MAX ?
+	    (int)conf->server.threads : STORE_POOL_MAX,
+	    .timeout_ms = conf->cache.timeout_ms,
+	    .retry_ms = conf->cache.retry_ms,
+	};
+	struct cache_config cache_config = {
+	    .chunk_bytes = (size_t)conf->cache.chunk_bytes,
+	    .max_entry_bytes = (size_t)conf->cache.max_entry_bytes,
+	    .compress = conf->cache.compress == CONF_COMPRESS_ZSTD,
+	};
+	struct store *store = memcached_store_new(&store_config, err);
+
+	if (store == NULL)
+		return NULL;
+	cache = cache_new(store, &cache_config);
+	if (cache == NULL)
+		err_set(err, ERR_MEMORY, "out of memory");
+	return cache;
+}
+
+static int
+open_counters(struct gateway *g, struct err *err)
+{
+	struct err why = ERR_INIT;
+
+	g->counters = counters_open(g->conf, &why);
+	if (g->counters == NULL)
+		return err_set(err, ERR_MEMORY, "out of memory");
+	if (why.code != ERR_NONE)
+		diag(LOG_WARNING, "counters are this process's own: %s",
+		    why.text);
+	return 0;
+}
+
+struct gateway *
+gateway_new(const struct conf *conf, bool many, struct err *err)
+{
+	struct gateway *g = calloc(1, sizeof(*g));
+
+	if (g == NULL) {
+		err_set(err, ERR_MEMORY, "out of memory");
+		return NULL;
+	}
+	g->conf = conf;
+	g->cache = gateway_open_cache(conf, err);
+	if (g->cache == NULL || open_counters(g, err) == -1 ||
+	    key_headers_split(&g->key_headers, conf->cache.key_headers,
+	    err) == -1)
+		goto fail;
+	g->log = access_log_open(conf->server.log, err);
+	g->upstreams = upstream_pool_new();
+	if (g->log == NULL || g->upstreams == NULL)
+		goto fail;
+	if (many) {
+		g->memo = cache_memo_new(MEMO_SLOTS);
+		if (g->memo == NULL || upstream_load(err) == -1)
+			goto fail;
+	}
+	return g;
+fail:
+	err_set(err, ERR_MEMORY, "out of memory");
+	gateway_free(g);
+	return NULL;
+}
+
+void
+gateway_free(struct gateway *g)
+{
+	if (g == NULL)
+		return;
+	upstream_pool_free(g->upstreams);
+	cache_memo_free(g->memo);
+	cache_free(g->cache);
+	counters_close(g->counters);
+	access_log_close(g->log);
+	key_headers_fini(&g->key_headers);
+	free(g);
+}
+
+/*
+ * The body's own facts, and the upstream they lead to. 0, or -1 with an
+ * error for the caller.
+ */
+static int
+read_question(struct exchange *x, struct err *err)
+{
+	const struct gateway *g = x->gateway;
+
+	if (http_conn_read_all(x->conn, &x->body, err) == -1)
+		return -1;
+	if (control_read(&x->control, &x->request.headers, g->conf, err) == -1)
+		return -1;
+	if (cache_memo_read(g->memo, &x->facts, x->body.data, x->body.len,
+	    x->format) == -1)
+		return err_set(err, ERR_MEMORY, "out of memory");
+	if (x->facts.malformed)
+		return err_set(err, ERR_BAD_REQUEST,
+		    "the request body is not JSON: %s", x->facts.why);
+	x->upstream = upstream_select(g->conf, x->facts.model);
+	if (x->upstream == NULL)
+		return err_set(err, ERR_NO_UPSTREAM,
+		    "no upstream is configured for the model '%s'",
+		    x->facts.model);
+	return 0;
+}
+
+/* POST to a path whose answers are cached: the walk in full. */
+static void
+serve_cached_format(struct exchange *x, struct err *err)
+{
+	x->allow = "POST, OPTIONS";
+	if (strcmp(x->request.method, "POST") != 0) {
+		err_set(err, ERR_METHOD, "this endpoint takes POST");
+		return;
+	}
+	if (read_question(x, err) == -1)
+		return;
+	x->verdict = x->facts.verdict;
+	if (x->verdict == WIRE_STORABLE && !x->control.store)
+		x->verdict = WIRE_NO_STORE_ASKED;
+	if (x->verdict != WIRE_STORABLE) {
+		x->cache = CACHE_STATUS_BYPASS;
+	} else {
+		x->cache = CACHE_STATUS_MISS;
+		if (lookup_key(x, err) == -1)
+			return;
+		if (lookup_entry(x)) {
+			hit_serve(x);
+			return;
+		}
+	}
+	if (x->control.only_if_cached)
+		err_set(err, ERR_ONLY_IF_CACHED, "%s",
+		    err_meaning(ERR_ONLY_IF_CACHED));
+	else
+		forward_cached_format(x);
+}
+
+static void
+serve_other(struct exchange *x, struct err *err)
+{
+	x->cache = CACHE_STATUS_BYPASS;
+	x->upstream = upstream_select(x->gateway->conf, NULL);
+	if (x->upstream == NULL)
+		err_set(err, ERR_NO_UPSTREAM, "no upstream is configured");
+	else
+		forward_untouched(x);
+}
+
+/* Which walk a request takes. err is set when it ends in our own error. */
+static void
+route(struct exchange *x, bool overloaded, struct err *err)
+{
+	const struct wire_format *format;
+
+	if (own_path(x->request.path)) {
+		http_conn_drain(x->conn);
+		own_serve(x);
+		return;
+	}
+	format = wire_format_for_path(x->request.path);
+	x->format = format;
+	if (overloaded) {
+		counter_add(&x->gateway->counters->overloaded, 1);
+		err_set(err, ERR_OVERLOADED,
+		    "all workers are busy; try again in a moment");
+	} else if (format->path != NULL &&
+	    strcmp(x->request.method, "OPTIONS") != 0) {
+		serve_cached_format(x, err);
+	} else {
+		serve_other(x, err);
+	}
+}
+
+enum http_outcome
+gateway_handle(struct http_conn *conn, bool overloaded, void *ctx)
+{
+	struct gateway *g = ctx;
+	struct err err = ERR_INIT;
+	struct exchange x;
+	bool broken;
+
+	exchange_init(&x, g, conn);
+	http_request_parse(&x.request, conn->envp, g->conf->server.base_path,
+	    &err);
+	http_response_init(&x.response, conn, x.request.method != NULL &&
+	    strcmp(x.request.method, "HEAD") == 0);
+	identity_read(&x);
+	if (err.code == ERR_NONE)
+		route(&x, overloaded, &err);
+	if (err.code == ERR_CLIENT_GONE) {
+		x.aborted = true;
+		x.broken = true;
+	} else if (err.code != ERR_NONE) {
+		http_conn_drain(conn);
+		answer_error(&x, &err);
+	}
+	if (x.broken)
+		http_response_break(&x.response);
+	broken = x.broken;
+	exchange_finish(&x);
+	return broken ? HTTP_BROKEN : HTTP_COMPLETE;
+}

@@ -1,0 +1,76 @@
+#include "gateway/exchange.h"
+
+#include <string.h>
+#include <strings.h>
+
+/*
+ * Headers of the moment or of the caller: never stored. A name that ends
+ * in '*' stands for all that begin so.
+ */
+static const char *const never_stored[] = {"Date", "Age", "Set-Cookie",
+    "Retry-After", "x-ratelimit-*", "anthropic-ratelimit-*", "x-request-id",
+    "request-id", "x-upstream-request-id", "cf-ray", "cf-cache-status",
+    "openai-processing-ms", "x-envoy-upstream-service-time", "server-timing",
+    "Content-Length", "Connection", "Keep-Alive", "Transfer-Encoding", "Via",
+    NULL};
+
+/* Headers that are about another hop or cache, or that we say ourselves. */
+static const char *const never_passed[] = {"X-Cache", "Cache-Status",
+    "X-Accel-*", "X-Sendfile", "X-Sendfile2", "X-LIGHTTPD-*", "Status",
+    "X-CGI-*", "Alt-Svc", "X-Request-Id", NULL};
+
+/* Request headers meant for Reprise alone. */
+static const char *const said_to_us[] = {"X-Cache-*", NULL};
+
+static bool
+is_listed(const char *name, const char *const *list)
+{
+	size_t len;
+
+	for (; *list != NULL; list++) {
+		len = strlen(*list);
+		if ((*list)[len - 1] == '*' ?
+		    strncasecmp(name, *list, len - 1) == 0 :
+		    strcasecmp(name, *list) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool
+headers_replayable(const char *name, enum entry_mode mode)
+{
+	/* What a stream says of caching is meant for proxies on its way. */
+	if (mode == ENTRY_STREAM && strcasecmp(name, "Cache-Control") == 0)
+		return false;
+	return headers_pass_down(name) && !is_listed(name, never_stored);
+}
+
+bool
+headers_pass_down(const char *name)
+{
+	return !is_listed(name, never_passed);
+}
+
+int
+headers_for_upstream(struct http_headers *out, const struct http_headers *in,
+    bool cached_format)
+{
+	const struct http_header *h;
+	size_t i;
+
+	for (i = 0; i < in->count; i++) {
+		h = &in->list[i];
+		if (is_listed(h->name, said_to_us))
+			continue;
+		/*
+		 * For what we cache, Cache-Control spoke to this cache;
+		 * elsewhere it is the upstream's to read.
+		 */
+		if (cached_format && strcasecmp(h->name, "Cache-Control") == 0)
+			continue;
+		if (http_headers_add(out, h->name, h->value) == -1)
+			return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,95 @@
+/*
+ * Who asks: a digest over all that may tell callers apart, and the name a
+ * request goes by. The credential itself is never kept.
+ */
+#include "gateway/exchange.h"
+
+#include "base/text.h"
+
+#include <string.h>
+
+/*
+ * Headers by which upstreams know a caller. Cookies count: a difference
+ * that did not matter costs a miss, one that did would cost a leak.
+ */
+static const char *const credential_headers[] = {"Authorization", "x-api-key",
+    "api-key", "x-goog-api-key", "Cookie"};
+
+enum { N_CREDENTIAL_HEADERS =
+	   sizeof(credential_headers) / sizeof(credential_headers[0]) };
+
+static const char *
+variable(char *const *envp, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (; *envp != NULL; envp++)
+		if (strncmp(*envp, name, len) == 0 && (*envp)[len] == '=')
+			return *envp + len + 1;
+	return NULL;
+}
+
+static void
+add(struct digest *d, const char *value)
+{
+	/* An absent credential and an empty one are not the same. */
+	digest_update(d, value != NULL ? "+" : "-", 1);
+	digest_field(d, value, value != NULL ? strlen(value) : 0);
+}
+
+static void
+read_credential(struct exchange *x)
+{
+	struct digest *d = digest_new();
+	const char *value;
+	size_t i;
+
+	if (d == NULL)
+		return;
+	for (i = 0; i < N_CREDENTIAL_HEADERS; i++) {
+		value = http_headers_get(&x->request.headers,
+		    credential_headers[i]);
+		add(d, value);
+		if (value != NULL && i + 1 < N_CREDENTIAL_HEADERS)
+			x->has_credential = true;
+	}
+	/* The web server may have asked for a password or a certificate. */
+	value = variable(x->conn->envp, "REMOTE_USER");
+	add(d, value);
+	if (digest_finish(d, x->scope) == 0 &&
+	    (x->has_credential || value != NULL))
+		text_hex(x->scope, 6, x->caller);
+}
+
+static bool
+is_sane_id(const char *id)
+{
+	size_t len = strlen(id);
+
+	return len > 0 && len <= REQUEST_ID_MAX &&
+	    strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	    "0123456789-_.:+/=@") == len;
+}
+
+static void
+read_request_id(struct exchange *x)
+{
+	const char *id = http_headers_get(&x->request.headers, "X-Request-Id");
+	uint8_t random[16] = {0};
+
+	if (id != NULL && is_sane_id(id)) {
+		memcpy(x->request_id, id, strlen(id) + 1);
+		return;
+	}
+	/* Without randomness the id is dull, but there is one. */
+	if (digest_random(random, sizeof(random)) == -1)
+		memcpy(random, &x->start_us, sizeof(x->start_us));
+	text_hex(random, sizeof(random), x->request_id);
+}
+
+void
+identity_read(struct exchange *x)
+{
+	read_credential(x);
+	read_request_id(x);
+}

@@ -1,0 +1,125 @@
+/*
+ * From a request to its key, and from the key to an entry that may answer
+ * this very request.
+ */
+#include "gateway/exchange.h"
+
+#include "base/text.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+int
+key_headers_split(struct key_headers *k, const char *words, struct err *err)
+{
+	const char *item;
+	size_t len, i;
+	char *out;
+
+	out = k->text = calloc(1, strlen(words) + 2);
+	if (out == NULL)
+		return err_set(err, ERR_MEMORY, "out of memory");
+	while ((item = text_next_item(&words, " \t,", &len)) != NULL) {
+		if (k->count == KEY_HEADERS_MAX)
+			return err_set(err, ERR_CONFIG,
+			    "cache.key_headers names more than %d headers",
+			    KEY_HEADERS_MAX);
+		for (i = 0; i < len; i++)
+			out[i] = (char)tolower((unsigned char)item[i]);
+		k->name[k->count++] = out;
+		out += len + 1;
+	}
+	return 0;
+}
+
+void
+key_headers_fini(struct key_headers *k)
+{
+	free(k->text);
+	memset(k, 0, sizeof(*k));
+}
+
+int
+lookup_key(struct exchange *x, struct err *err)
+{
+	const struct gateway *g = x->gateway;
+	struct text_pair headers[KEY_HEADERS_MAX];
+	struct cache_key_parts parts = {
+	    .method = x->request.method,
+	    .path = x->request.path,
+	    .query = x->request.query,
+	    .upstream_name = x->upstream->name,
+	    .upstream_url = x->upstream->url,
+	    .namespace = x->control.namespace,
+	    .scope = g->conf->cache.scope == CONF_SCOPE_SHARED ? NULL :
+	    x->scope,
+	    .headers = headers,
+	    .body = &x->facts,
+	};
+	const char *value;
+	size_t i;
+
+	for (i = 0; i < g->key_headers.count; i++) {
+		value = http_headers_get(&x->request.headers,
+		    g->key_headers.name[i]);
+		if (value == NULL)
+			continue;
+		headers[parts.n_headers].name = g->key_headers.name[i];
+		headers[parts.n_headers++].value = value;
+	}
+	if (cache_key(x->key, &parts) == -1)
+		return err_set(err, ERR_MEMORY, "the key could not be made");
+	text_hex(x->key, sizeof(x->key), x->key_hex);
+	return 0;
+}
+
+/* RFC 9111 section 4.1: the request has the same value, or neither has it. */
+static int
+vary_differs(void *arg, const char *name, const char *value)
+{
+	const struct exchange *x = arg;
+	const char *now = http_headers_get(&x->request.headers, name);
+
+	return strcmp(now != NULL ? now : "", value) != 0;
+}
+
+static bool
+is_fit(struct exchange *x)
+{
+	int64_t age_ms = x->start_wall_ms - x->found.entry.created_ms;
+
+	if (cache_found_each(&x->found, "vary", vary_differs, x) != 0) {
+		x->fwd = "fwd=vary-miss";
+		return false;
+	}
+	if (x->control.max_age_s >= 0 &&
+	    age_ms > x->control.max_age_s * 1000) {
+		x->fwd = "fwd=stale";
+		return false;
+	}
+	return true;
+}
+
+bool
+lookup_entry(struct exchange *x)
+{
+	enum cache_result result;
+
+	/* Also when nothing may be read: storing needs the epoch. */
+	result = cache_lookup(x->gateway->cache, x->control.namespace, x->key,
+	    &x->found);
+	x->looked_up = true;
+	x->fwd = "fwd=miss";
+	if (result == CACHE_DOWN) {
+		counter_add(&x->gateway->counters->store_down, 1);
+		x->verdict = WIRE_STORE_DOWN;
+	}
+	if (result != CACHE_HIT)
+		return false;
+	if (!x->control.read) {
+		x->fwd = "fwd=request";
+		return false;
+	}
+	return is_fit(x);
+}

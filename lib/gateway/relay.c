@@ -1,0 +1,306 @@
+#include "gateway/relay.h"
+
+#include "base/clock.h"
+#include "base/diag.h"
+#include "sse/writer.h"
+
+#include <string.h>
+#include <strings.h>
+
+enum { EVENT_MAX = 4096 };
+
+void
+relay_init(struct relay *r, struct exchange *x, bool follow)
+{
+	const struct conf_cache *c = &x->gateway->conf->cache;
+	struct recorder_config config = {
+	    .format = x->format,
+	    .policy = {.store_length = c->store_length,
+		.store_tool_calls = c->store_tool_calls},
+	    .max_bytes = (size_t)c->max_entry_bytes,
+	};
+
+	memset(r, 0, sizeof(*r));
+	r->x = x;
+	r->follow = follow;
+	r->expected = -1;
+	if (follow)
+		recorder_init(&r->recorder, &config);
+	http_headers_init(&r->replay);
+	http_headers_init(&r->vary);
+	buf_init(&r->held, config.max_bytes);
+}
+
+void
+relay_fini(struct relay *r)
+{
+	if (r->follow)
+		recorder_fini(&r->recorder);
+	http_headers_fini(&r->replay);
+	http_headers_fini(&r->vary);
+	buf_fini(&r->held);
+}
+
+static bool
+may_store(const struct relay *r)
+{
+	return r->follow && r->recorder.verdict == WIRE_STORABLE;
+}
+
+/*
+ * The client has left. Going on serves nobody unless the answer may be
+ * stored and the operator wants that.
+ */
+static int
+on_client_left(struct relay *r)
+{
+	r->client_left = true;
+	r->x->aborted = true;
+	if (may_store(r) &&
+	    r->x->gateway->conf->cache.on_abort == CONF_ON_ABORT_FINISH)
+		return 0;
+	if (r->follow)
+		recorder_refuse(&r->recorder, WIRE_CLIENT_CANCELLED);
+	return -1;
+}
+
+static int
+send_on(struct relay *r, const char *bytes, size_t len)
+{
+	struct http_response *response = &r->x->response;
+
+	if (r->client_left)
+		return 0;
+	r->last_write_us = clock_steady_us();
+	if (http_response_body(response, bytes, len) == 0 &&
+	    http_response_flush(response) == 0)
+		return 0;
+	return on_client_left(r);
+}
+
+static void
+pass_headers(struct relay *r, const struct http_headers *headers)
+{
+	struct http_response *response = &r->x->response;
+	const struct http_header *h;
+	size_t i;
+
+	for (i = 0; i < headers->count; i++) {
+		h = &headers->list[i];
+		if (headers_pass_down(h->name))
+			http_response_header(response, h->name, h->value);
+		else if (strcasecmp(h->name, "X-Request-Id") == 0)
+			http_response_header(response,
+			    "X-Upstream-Request-Id", h->value);
+	}
+	http_response_header(response, "X-Accel-Buffering", "no");
+}
+
+/* The commonest mistake under Apache, told where it will be seen. */
+static void
+hint_at_credential(struct relay *r)
+{
+	static const char hint[] = "no credential reached the handler; under "
+	    "Apache, CGIPassAuth On lets it through";
+
+	if (r->status != 401 || r->x->has_credential ||
+	    r->x->upstream->credential != NULL)
+		return;
+	http_response_header(&r->x->response, "X-Reprise-Hint", hint);
+	diag(LOG_NOTICE, "%s: the upstream answered 401, and %s",
+	    r->x->request_id, hint);
+}
+
+static int64_t
+content_length(const struct http_headers *headers)
+{
+	const char *value = http_headers_get(headers, "Content-Length");
+	uint64_t n;
+
+	if (value == NULL || text_u64(value, INT64_MAX, &n) == -1)
+		return -1;
+	return (int64_t)n;
+}
+
+static int
+relay_head(void *arg, int status, const struct http_headers *headers)
+{
+	struct relay *r = arg;
+	struct exchange *x = r->x;
+
+	r->got_head = true;
+	r->status = status;
+	r->expected = content_length(headers);
+	if (status == 429 || status >= 500)
+		counter_add(&x->gateway->counters->upstream_status, 1);
+	if (r->follow) {
+		recorder_head(&r->recorder, status,
+		    http_headers_get(headers, "Content-Type"),
+		    http_headers_get(headers, "Content-Encoding"));
+		save_head(r, headers);
+	}
+	/* Web servers want the whole request read before the answer. */
+	http_conn_drain(x->conn);
+	http_response_status(&x->response, status);
+	pass_headers(r, headers);
+	hint_at_credential(r);
+	answer_headers(x);
+	r->last_write_us = clock_steady_us();
+	if (!r->client_left && http_response_start(&x->response) == -1)
+		return on_client_left(r);
+	return 0;
+}
+
+/*
+ * The piece that completes a JSON answer waits until it has been stored,
+ * so that whoever has read the answer to its end finds it in the cache. A
+ * stream's pieces never wait.
+ */
+static bool
+is_last_of_json(const struct relay *r)
+{
+	return may_store(r) && r->recorder.mode == ENTRY_JSON &&
+	    r->received == r->expected;
+}
+
+static int
+relay_data(void *arg, const char *bytes, size_t len)
+{
+	struct relay *r = arg;
+
+	r->received += (int64_t)len;
+	if (r->follow)
+		recorder_data(&r->recorder, bytes, len);
+	if (r->client_left && !may_store(r))
+		return on_client_left(r);
+	if (is_last_of_json(r) && buf_append(&r->held, bytes, len) == 0)
+		return 0;
+	return send_on(r, bytes, len);
+}
+
+/* Say that we are alive, but never inside an event. */
+static int
+beat(struct relay *r)
+{
+	int64_t silence_ms = (clock_steady_us() - r->last_write_us) / 1000;
+	struct buf comment;
+	int rc;
+
+	if (!r->follow || !r->got_head || r->client_left ||
+	    r->recorder.mode != ENTRY_STREAM ||
+	    silence_ms < r->x->gateway->conf->server.heartbeat_ms ||
+	    !recorder_at_boundary(&r->recorder))
+		return 0;
+	buf_init(&comment, EVENT_MAX);
+	sse_write_comment(&comment, "heartbeat");
+	rc = send_on(r, comment.data, comment.len);
+	buf_fini(&comment);
+	return rc;
+}
+
+static int
+relay_idle(void *arg, int *watch_fd)
+{
+	struct relay *r = arg;
+
+	if (!r->client_left && *watch_fd != -1 &&
+	    http_conn_peer_left(r->x->conn)) {
+		*watch_fd = -1;
+		if (on_client_left(r) == -1)
+			return -1;
+	}
+	if (r->x->gateway->conf->server.heartbeat_ms > 0)
+		return beat(r);
+	return 0;
+}
+
+struct upstream_sink
+relay_sink(struct relay *r)
+{
+	return (struct upstream_sink){
+	    .head = relay_head,
+	    .data = relay_data,
+	    .idle = relay_idle,
+	    .arg = r,
+	};
+}
+
+static void
+count_failure(const struct relay *r, enum err_code code)
+{
+	struct counters *c = r->x->gateway->counters;
+
+	if (code == ERR_UPSTREAM_CONNECT)
+		counter_add(&c->upstream_connect, 1);
+	else if (code == ERR_UPSTREAM_TIMEOUT)
+		counter_add(&c->upstream_timeout, 1);
+	else if (code == ERR_UPSTREAM_BROKEN)
+		counter_add(&c->upstream_broken, 1);
+}
+
+/* The status line has gone: an error can only be an event of the stream. */
+static void
+send_error_event(struct relay *r, const struct err *err)
+{
+	struct buf event;
+
+	buf_init(&event, EVENT_MAX);
+	/* End the event that was broken off, so that ours stands alone. */
+	if (!recorder_at_boundary(&r->recorder))
+		buf_puts(&event, "\n\n");
+	if (r->x->format->error_event(&event, err) == 0)
+		send_on(r, event.data, event.len);
+	http_response_end(&r->x->response);
+	buf_fini(&event);
+}
+
+static void
+fail(struct relay *r, const struct err *err)
+{
+	struct exchange *x = r->x;
+
+	x->error = err->code;
+	count_failure(r, err->code);
+	if (r->client_left || err->code == ERR_CANCELLED) {
+		/* Nobody is listening; the cut must not look like an end. */
+		x->aborted = true;
+		x->broken = true;
+	} else if (!r->got_head) {
+		answer_error(x, err);
+	} else if (r->follow && r->recorder.mode == ENTRY_STREAM) {
+		diag(err_level(err->code), "%s: %s", x->request_id, err->text);
+		send_error_event(r, err);
+	} else {
+		diag(err_level(err->code), "%s: %s", x->request_id, err->text);
+		x->broken = true;
+	}
+}
+
+static void
+take_usage(struct relay *r)
+{
+	struct exchange *x = r->x;
+
+	x->usage = json_incref(r->recorder.usage);
+	x->spent = wire_usage_tokens(x->usage);
+}
+
+void
+relay_end(struct relay *r, int rc, const struct err *err)
+{
+	struct exchange *x = r->x;
+
+	if (r->follow) {
+		x->verdict = recorder_end(&r->recorder, rc == 0);
+		take_usage(r);
+		if (x->verdict == WIRE_STORABLE)
+			save_answer(r);
+	}
+	if (rc == -1) {
+		fail(r, err);
+		return;
+	}
+	if (r->held.len > 0)
+		send_on(r, r->held.data, r->held.len);
+	http_response_end(&x->response);
+}

@@ -1,0 +1,52 @@
+/*
+ * Passing an upstream's answer on to the client as it comes, and keeping a
+ * record of it on the way. Private to the gateway.
+ */
+#ifndef GATEWAY_RELAY_H
+#define GATEWAY_RELAY_H
+
+#include "cache/recorder.h"
+#include "gateway/exchange.h"
+
+struct relay {
+	struct exchange *x;
+	bool follow;              /* a cached format: the recorder follows */
+	struct recorder recorder;
+	struct http_headers replay;  /* to be stored with the answer */
+	struct http_headers vary;    /* request headers it depends on */
+	bool got_head;
+	bool head_sent;
+	int status;               /* the upstream's */
+	int64_t expected;         /* bytes by its Content-Length; -1 */
+	int64_t received;
+	struct buf held;          /* the last bytes of a JSON answer */
+	int64_t last_write_us;
+	bool client_left;
+};
+
+/*
+ * Begin. follow: the exchange's format is one that is cached, so the
+ * answer is recorded, or at least followed. End with relay_fini.
+ */
+void relay_init(struct relay *r, struct exchange *x, bool follow);
+
+/* Free what it holds. */
+void relay_fini(struct relay *r);
+
+/* The sink for upstream_perform that passes an answer on. */
+struct upstream_sink relay_sink(struct relay *r);
+
+/*
+ * The transfer has ended: rc and err as upstream_perform gave them. Stores
+ * the answer if it may be, tells the client of a failure in the way that
+ * is left, and ends the response.
+ */
+void relay_end(struct relay *r, int rc, const struct err *err);
+
+/* save.c: note on arrival what must be stored with an answer. */
+void save_head(struct relay *r, const struct http_headers *headers);
+
+/* save.c: store the recorded answer; sets the exchange's verdict. */
+void save_answer(struct relay *r);
+
+#endif

@@ -1,0 +1,123 @@
+/*
+ * Storing an answer: what of its headers is kept, and what of the request
+ * it depends on.
+ */
+#include "gateway/relay.h"
+
+#include "base/diag.h"
+#include "http/cache_control.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/*
+ * Remember the request headers that a Vary names (RFC 9111 section 4.1).
+ * Accept-Encoding does not count: no coding was asked for.
+ */
+static void
+note_vary(struct relay *r, const char *list)
+{
+	const char *item, *value;
+	char name[128];
+	size_t len;
+
+	while ((item = text_next_item(&list, ",", &len)) != NULL) {
+		if (len == 1 && *item == '*') {
+			recorder_refuse(&r->recorder, WIRE_VARY_ANY);
+			return;
+		}
+		if (len >= sizeof(name)) {
+			recorder_refuse(&r->recorder, WIRE_MEMORY);
+			return;
+		}
+		memcpy(name, item, len);
+		name[len] = '\0';
+		if (strcasecmp(name, "Accept-Encoding") == 0)
+			continue;
+		value = http_headers_get(&r->x->request.headers, name);
+		if (http_headers_add(&r->vary, name, value ? value : "") == -1)
+			recorder_refuse(&r->recorder, WIRE_MEMORY);
+	}
+}
+
+/* Whether the upstream's Cache-Control forbids storing. */
+static bool
+is_forbidden(const struct relay *r, const struct http_headers *headers)
+{
+	const struct conf_cache *c = &r->x->gateway->conf->cache;
+	struct http_cache_control cc;
+
+	if (c->upstream_no_store == CONF_NO_STORE_IGNORE)
+		return false;
+	http_cache_control_parse(&cc, headers);
+	/* "private" forbids only a cache whose answers callers share. */
+	return cc.no_store ||
+	    (cc.is_private && c->scope == CONF_SCOPE_SHARED);
+}
+
+void
+save_head(struct relay *r, const struct http_headers *headers)
+{
+	const struct http_header *h;
+	size_t i;
+
+	if (is_forbidden(r, headers))
+		recorder_refuse(&r->recorder, WIRE_NO_STORE_ANSWERED);
+	for (i = 0; i < headers->count; i++) {
+		h = &headers->list[i];
+		if (strcasecmp(h->name, "Vary") == 0)
+			note_vary(r, h->value);
+		if (headers_replayable(h->name, r->recorder.mode) &&
+		    http_headers_add(&r->replay, h->name, h->value) == -1)
+			recorder_refuse(&r->recorder, WIRE_MEMORY);
+	}
+}
+
+/* The same list as pairs of borrowed strings; NULL when memory is short. */
+static struct text_pair *
+borrow_pairs(const struct http_headers *h)
+{
+	struct text_pair *pairs = calloc(h->count + 1, sizeof(*pairs));
+	size_t i;
+
+	for (i = 0; pairs != NULL && i < h->count; i++) {
+		pairs[i].name = h->list[i].name;
+		pairs[i].value = h->list[i].value;
+	}
+	return pairs;
+}
+
+void
+save_answer(struct relay *r)
+{
+	struct exchange *x = r->x;
+	struct text_pair *headers = borrow_pairs(&r->replay);
+	struct text_pair *vary = borrow_pairs(&r->vary);
+	struct err err = ERR_INIT;
+	struct cache_answer answer = {
+	    .mode = r->recorder.mode,
+	    .format = (uint8_t)x->format->id,
+	    .status = r->status,
+	    .ttl_ms = x->control.ttl_ms,
+	    .headers = headers,
+	    .n_headers = r->replay.count,
+	    .vary = vary,
+	    .n_vary = r->vary.count,
+	    .model = x->facts.model,
+	    .usage = r->recorder.usage,
+	    .body = r->recorder.body.data,
+	    .body_len = r->recorder.body.len,
+	};
+
+	if (headers == NULL || vary == NULL) {
+		x->verdict = WIRE_MEMORY;
+	} else if (cache_save(x->gateway->cache, x->control.namespace, x->key,
+	    &x->found, &answer, &err) == -1) {
+		x->verdict = WIRE_STORE_DOWN;
+		counter_add(&x->gateway->counters->save_failed, 1);
+		diag(LOG_NOTICE, "%s: not stored: %s", x->request_id, err.text);
+	}
+	free(headers);
+	free(vary);
+}
