@@ -144,3 +144,116 @@ clean:
 ALL_OBJ := $(LIB_OBJ) $(UNIT_SRC:%.c=$(BUILD)/%.o) $(FUZZ_SRC:%.c=$(BUILD)/%.o) \
 	$(patsubst %.c,$(BUILD)/%.o,$(wildcard app/*.c tests/fuzz/*.c))
 -include $(ALL_OBJ:.o=.d)
+
+# ---- trying it out and testing it -----------------------------------------
+# PACKAGES=no leaves the system's packages alone.
+PACKAGES ?= yes
+ifeq ($(PACKAGES),yes)
+packages = deploy/packages $(1)
+else
+packages = :
+endif
+
+.PHONY: run
+run:
+	@$(call packages,build run)
+	@$(MAKE) --no-print-directory all
+	@deploy/try $(BUILD)
+
+.PHONY: check
+check:
+	@$(call packages,build check)
+	@$(MAKE) --no-print-directory check-installed
+
+# The tests, when all they need is there. Ends with the plain total.
+PYTEST := /usr/bin/python3 -m pytest
+.PHONY: check-installed
+check-installed: all $(UNIT_BIN) $(FUZZ_BIN)
+	@BUILD=$(abspath $(BUILD)) tests/run
+
+.PHONY: check-clients
+check-clients: all
+	@BUILD=$(abspath $(BUILD)) tests/clients/run
+
+.PHONY: bench
+bench:
+	@$(call packages,build bench)
+	@$(MAKE) --no-print-directory all $(BUILD)/tests/bench/load \
+	    $(BUILD)/tests/bench/ceiling
+	@BUILD=$(abspath $(BUILD)) tests/bench/run
+
+$(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
+	$(CC) $(BASE_LDFLAGS) -o $@ $^ -lfcgi $(LDFLAGS)
+
+# The whole suite under a sanitizer, in a build folder of its own.
+.PHONY: asan tsan
+asan:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)-asan \
+	    SAN=address,undefined check-installed
+tsan:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)-tsan SAN=thread \
+	    check-installed
+
+# Fuzz each target for FUZZ_SECONDS, starting from its committed corpus.
+FUZZ_SECONDS ?= 600
+.PHONY: fuzz fuzz-build
+fuzz-build: $(FUZZ_BIN)
+fuzz:
+	@$(call packages,build check lint)
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)-fuzz CC=clang LIBFUZZER=1 \
+	    SAN=fuzzer-no-link,address,undefined \
+	    FUZZ_LDFLAGS=-fsanitize=fuzzer fuzz-build
+	@BUILD=$(abspath $(BUILD))-fuzz FUZZ_SECONDS=$(FUZZ_SECONDS) \
+	    tests/fuzz/run
+
+C_FILES := $(sort $(wildcard lib/*/*.c app/*.c tests/unit/*/*.c \
+	tests/fuzz/*.c tests/fuzz/*/*.c tests/bench/*.c))
+H_FILES := $(sort $(wildcard lib/*/*.h app/*.h tests/unit/*/*.h))
+
+.PHONY: lint
+lint:
+	@$(call packages,build check lint)
+	@tests/lint $(C_FILES) $(H_FILES)
+
+.PHONY: format
+format:
+	clang-format -i $(C_FILES) $(H_FILES)
+
+# ---- installing -----------------------------------------------------------
+$(BUILD)/man/reprise.conf.5: app/reprise.conf.5.in $(BUILD)/reprise
+	@mkdir -p $(@D)
+	@REPRISE_CONF=/dev/null $(BUILD)/reprise config -m > $(@D)/options
+	@sed -e '/@OPTIONS@/{r $(@D)/options' -e 'd;}' $< > $@
+
+.PHONY: man
+man: $(BUILD)/man/reprise.conf.5
+
+.PHONY: install uninstall
+install: all man
+	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR) \
+	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5
+	$(INSTALL) -m 755 $(BUILD)/reprise $(DESTDIR)$(BINDIR)/
+	$(INSTALL) -m 755 $(BUILD)/reprise.fcgi deploy/pool \
+	    $(DESTDIR)$(LIBEXECDIR)/
+	$(INSTALL) -m 644 app/reprise.1 $(DESTDIR)$(MANDIR)/man1/
+	$(INSTALL) -m 644 $(BUILD)/man/reprise.conf.5 \
+	    $(DESTDIR)$(MANDIR)/man5/
+uninstall:
+	rm -f $(DESTDIR)$(BINDIR)/reprise \
+	    $(DESTDIR)$(LIBEXECDIR)/reprise.fcgi \
+	    $(DESTDIR)$(LIBEXECDIR)/pool \
+	    $(DESTDIR)$(MANDIR)/man1/reprise.1 \
+	    $(DESTDIR)$(MANDIR)/man5/reprise.conf.5
+	-rmdir $(DESTDIR)$(LIBEXECDIR)
+
+.PHONY: help
+help:
+	@echo 'make              build everything into $(BUILD)/'
+	@echo 'make run          try it: UPSTREAM=https://... for a real one, PORT='
+	@echo 'make check        every test'
+	@echo 'make bench        hits next to a trivial responder, in one run'
+	@echo 'make asan, tsan   every test under sanitizers'
+	@echo 'make fuzz         fuzz every parser, FUZZ_SECONDS=600 each'
+	@echo 'make lint         compilers, analysers, format, manual page'
+	@echo 'make install      into PREFIX=$(PREFIX), DESTDIR= in front'
+	@echo 'make clean        remove $(BUILD)/'

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,6 +179,31 @@ counters_open(const struct conf *conf, struct err *err)
 	return c;
 }
 
+/*
+ * The workers may run as another user than whoever asks: with "auto", any
+ * user's counters of this configuration will do.
+ */
+static int
+open_existing(const struct conf *conf, char *path, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	char *user, *rest;
+	glob_t found;
+
+	if (fd != -1 || strcmp(conf->server.state_file, "auto") != 0)
+		return fd;
+	user = strrchr(path, '/') + sizeof("reprise-");
+	rest = strchr(user, '-');
+	memmove(user + 1, rest, strlen(rest) + 1);
+	*user = '*';
+	if (glob(path, 0, NULL, &found) == 0) {
+		snprintf(path, size, "%s", found.gl_pathv[0]);
+		globfree(&found);
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	}
+	return fd;
+}
+
 struct counters *
 counters_open_existing(const struct conf *conf, struct err *err)
 {
@@ -190,7 +216,7 @@ counters_open_existing(const struct conf *conf, struct err *err)
 		err_set(err, ERR_CONFIG, "server.state_file is too long");
 		return NULL;
 	}
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	fd = open_existing(conf, path, sizeof(path));
 	if (fd == -1) {
 		err_sys(err, ERR_IO, errno, path);
 		return NULL;
