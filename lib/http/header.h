@@ -60,6 +60,14 @@ bool http_headers_has_token(const struct http_headers *h, const char *name,
  */
 void http_headers_strip_hop_by_hop(struct http_headers *h);
 
+/*
+ * Remove what a web server takes as an order when a CGI program says it,
+ * and an upstream must not be able to give: Status, X-Accel-* (nginx),
+ * X-LIGHTTPD-*, X-Sendfile and its variants (lighttpd, Apache). Such a
+ * field could make the server hand out a local file.
+ */
+void http_headers_strip_server_orders(struct http_headers *h);
+
 /* Whether s is a non-empty token (RFC 9110 section 5.6.2). Any thread. */
 bool http_is_token(const char *s);
 
