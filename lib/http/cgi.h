@@ -1,0 +1,38 @@
+/*
+ * One CGI exchange: the variables in the environment, the body on standard
+ * input, the answer on standard output (RFC 3875).
+ */
+#ifndef HTTP_CGI_H
+#define HTTP_CGI_H
+
+#include "http/conn.h"
+#include "http/output.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct http_cgi {
+	struct http_conn conn; /* first: the two are cast into each other */
+	int in_fd, out_fd;
+	int64_t left;          /* bytes of the body to come; -1: until EOF */
+	bool cut_short;
+	struct http_output waiting;
+};
+
+/*
+ * Begin an exchange on descriptors that stay the caller's. The body is as
+ * long as CONTENT_LENGTH says. Without one it goes on to the end of
+ * in_fd, but is empty when the method has no body as a rule (GET, HEAD,
+ * OPTIONS, DELETE) and no transfer coding is named, as nobody may ever
+ * close in_fd. SIGPIPE must be ignored. One thread at a time.
+ */
+void http_cgi_init(struct http_cgi *c, char *const *envp, int in_fd,
+    int out_fd);
+
+/*
+ * End it: read what is left of the body and send what waits; when broken,
+ * nothing more is written. 0, or -1 when the client has gone.
+ */
+int http_cgi_end(struct http_cgi *c, bool broken);
+
+#endif
