@@ -93,6 +93,14 @@ struct conf {
  */
 struct conf *conf_load(const char *path, char *const *envp, struct err *err);
 
+/*
+ * As conf_load, for text[0..len-1] in memory (len 0: defaults and
+ * environment only). path names it in errors and becomes ->path; it may be
+ * NULL and is not opened. Files named by key = file:PATH are read.
+ */
+struct conf *conf_load_text(const char *text, size_t len, const char *path,
+    char *const *envp, struct err *err);
+
 /* Free a configuration. conf may be NULL. */
 void conf_free(struct conf *conf);
 
