@@ -245,13 +245,14 @@ stop_at_b(void *arg, const struct sse_event *event)
 static void
 test_callback_may_stop(void **state)
 {
+	static const char text[] = "data: a\n\ndata: b\n\ndata: c\n\n";
 	struct sse_parser p;
 	int seen = 0;
 
 	(void)state;
 	sse_parser_init(&p, BOUND);
-	assert_int_equal(sse_parser_feed(&p, "data: a\n\ndata: b\n\ndata: c\n\n",
-	    27, stop_at_b, &seen), 7);
+	assert_int_equal(sse_parser_feed(&p, text, sizeof(text) - 1, stop_at_b,
+	    &seen), 7);
 	assert_int_equal(seen, 2);
 	sse_parser_fini(&p);
 }

@@ -29,7 +29,8 @@ test_events(void **state)
 	expect_event(NULL, "a", "data: a\n\n");
 	expect_event("x", "a", "event: x\ndata: a\n\n");
 	expect_event(NULL, "", "data: \n\n");
-	expect_event(NULL, "a\nb\r\nc\rd", "data: a\ndata: b\ndata: c\ndata: d\n\n");
+	expect_event(NULL, "a\nb\r\nc\rd",
+	    "data: a\ndata: b\ndata: c\ndata: d\n\n");
 	expect_event(NULL, "a\n", "data: a\ndata: \n\n");
 	expect_event("x\ndata: forged\n\n", "a", "event: x\ndata: a\n\n");
 }

@@ -78,6 +78,7 @@ static const struct golden streams[] = {
     BAD("bad-done-cut.sse", WIRE_NO_TERMINATOR),
     BAD("bad-done-spaced.sse", WIRE_BAD_JSON),
     BAD("bad-done-quoted.sse", WIRE_BAD_JSON),
+    BAD("bad-done-suffix.sse", WIRE_BAD_JSON),
     BAD("bad-not-json.sse", WIRE_BAD_JSON),
     BAD("bad-array.sse", WIRE_BAD_JSON),
     BAD("bad-empty-data.sse", WIRE_BAD_JSON),

@@ -129,11 +129,12 @@ test_verdicts_have_words(void **state)
 	(void)state;
 	for (i = 0; i < WIRE_VERDICT_COUNT; i++) {
 		const char *word = wire_verdict_word((enum wire_verdict)i);
+		const char *text = wire_verdict_text((enum wire_verdict)i);
 
 		assert_true(strlen(word) > 0 && strlen(word) < 32);
 		assert_int_equal(strspn(word, "abcdefghijklmnopqrstuvwxyz"
 					      "0123456789-"), strlen(word));
-		assert_true(strlen(wire_verdict_text((enum wire_verdict)i)) > 0);
+		assert_true(strlen(text) > 0);
 		for (j = 0; j < i; j++)
 			assert_string_not_equal(
 			    word, wire_verdict_word((enum wire_verdict)j));
@@ -154,6 +155,12 @@ parse_error(const char *text, size_t len)
 	return body;
 }
 
+static const char *
+text_of(const json_t *error, const char *member)
+{
+	return json_string_value(json_object_get(error, member));
+}
+
 static void
 test_error_body(void **state)
 {
@@ -168,12 +175,10 @@ test_error_body(void **state)
 	    wire_format_get(WIRE_CHAT)->error_body(&out, &err), 0);
 	body = parse_error(out.data, out.len);
 	error = json_object_get(body, "error");
-	assert_string_equal(json_string_value(json_object_get(error, "message")),
+	assert_string_equal(text_of(error, "message"),
 	    "no \"byte\" in 5 s\nafter all");
-	assert_string_equal(
-	    json_string_value(json_object_get(error, "type")), "server_error");
-	assert_string_equal(json_string_value(json_object_get(error, "code")),
-	    "upstream_timeout");
+	assert_string_equal(text_of(error, "type"), "server_error");
+	assert_string_equal(text_of(error, "code"), "upstream_timeout");
 	assert_true(json_is_null(json_object_get(error, "param")));
 	json_decref(body);
 	buf_fini(&out);
@@ -192,7 +197,7 @@ test_error_without_text_says_what_it_means(void **state)
 	    wire_format_get(WIRE_OTHER)->error_body(&out, &err), 0);
 	body = parse_error(out.data, out.len);
 	error = json_object_get(body, "error");
-	assert_string_equal(json_string_value(json_object_get(error, "message")),
+	assert_string_equal(text_of(error, "message"),
 	    err_meaning(ERR_OVERLOADED));
 	json_decref(body);
 	buf_fini(&out);
