@@ -146,6 +146,35 @@ test_nothing_came(void **state)
 	assert_int_equal(record(json, "", 0, 1, 4096), WIRE_BAD_JSON);
 }
 
+/* What came after the terminator was cut, so it is not known. */
+static void
+test_cut_after_the_terminator(void **state)
+{
+	static const struct {
+		const char *tail;
+		enum wire_verdict want;
+	} cases[] = {
+	    {"", WIRE_STORABLE},
+	    {"\n: bye\n", WIRE_STORABLE},
+	    {": by", WIRE_NO_TERMINATOR},
+	    {"data: {\"error\":{}}", WIRE_NO_TERMINATOR},
+	    {"data: {\"error\":{}}\n", WIRE_NO_TERMINATOR},
+	    {"event: error\n", WIRE_NO_TERMINATOR},
+	    {"data: {\"error\":{}}\n\n", WIRE_AFTER_END},
+	};
+	char text[512];
+	size_t i, len, step;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		len = (size_t)snprintf(text, sizeof(text), "%s%s", good_stream,
+		    cases[i].tail);
+		for (step = 1; step <= len; step++)
+			assert_int_equal(record(sse, text, len, step, 4096),
+			    cases[i].want);
+	}
+}
+
 static void
 test_head(void **state)
 {
@@ -417,6 +446,7 @@ main(void)
 	    cmocka_unit_test(test_verdict_and_bytes_in_any_steps),
 	    cmocka_unit_test(test_transport_that_broke),
 	    cmocka_unit_test(test_nothing_came),
+	    cmocka_unit_test(test_cut_after_the_terminator),
 	    cmocka_unit_test(test_head),
 	    cmocka_unit_test(test_good_body_with_bad_status),
 	    cmocka_unit_test(test_ceiling_is_exact_in_any_steps),
