@@ -18,7 +18,9 @@ enum {
 	ENTRY_VERSION = 1,
 	ENTRY_EPOCH_BYTES = 16,
 	ENTRY_GENERATION_BYTES = 8,
-	ENTRY_META_MAX = 64 * 1024
+	ENTRY_META_MAX = 64 * 1024,
+	ENTRY_CHUNKS_MAX = 64 * 1024, /* the largest entry, smallest chunks */
+	ENTRY_OVERHEAD = 176 /* bytes of a manifest beside meta and body */
 };
 
 enum entry_mode { ENTRY_JSON, ENTRY_STREAM };
