@@ -11,7 +11,7 @@
 struct memcached_store_config {
 	const char *servers;  /* as cache.servers: blanks or commas between */
 	int pool_max;         /* connections to each server, at most */
-	int64_t timeout_ms;   /* of one operation */
+	int64_t timeout_ms;   /* the longest silence within an operation */
 	int64_t retry_ms;     /* a failed server's first rest */
 };
 
