@@ -49,7 +49,8 @@ struct cache_found {
 	char *value, *plain;     /* what the pointers above point into; owned */
 	bool epoch_known;        /* the namespace's epoch was read or set */
 	uint8_t epoch[ENTRY_EPOCH_BYTES];
-	const char *why;         /* for a miss with a cause, e.g. "chunk-absent" */
+	const char *why;         /* for a miss with a cause, e.g. "chunk-absent";
+				    NULL when there just was no entry */
 };
 
 /*
@@ -84,6 +85,8 @@ struct cache_answer {
  * Store an answer under the epoch that its look-up saw (found), so that a
  * purge in between wins. Chunks first, the manifest last. 0; or -1 with err
  * (ERR_STORE, ERR_LIMIT, ERR_MEMORY): nothing that could be served is left.
+ * Headers and Vary values must be UTF-8 (ERR_LIMIT otherwise), since the
+ * JSON block holds them and a replay must not alter them.
  */
 int cache_save(struct cache *cache, const char *ns,
     const uint8_t key[CACHE_KEY_BYTES], const struct cache_found *found,
