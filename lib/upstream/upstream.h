@@ -93,10 +93,16 @@ struct upstream_report {
  * Transfer-Encoding but with Content-Length where the upstream sent one;
  * values with control bytes are left out.
  *
- * 0 when the transfer ended as HTTP says it should; or -1 with err:
- * ERR_UPSTREAM_CONNECT (resolve, connect, TLS), ERR_UPSTREAM_TIMEOUT,
- * ERR_UPSTREAM_BROKEN (reset, cut short, not HTTP), ERR_CANCELLED,
- * ERR_MEMORY, ERR_CONFIG (no libcurl). Any thread; blocks it.
+ * With a body in memory, libcurl repeats a request once when a connection
+ * that was kept alive turns out to be closed before any byte of an answer.
+ *
+ * 0 when the transfer ended as HTTP says it should; or -1 with err, whose
+ * text names the upstream and its host, never a credential or a query:
+ * ERR_UPSTREAM_CONNECT (resolve, connect, TLS), ERR_UPSTREAM_TIMEOUT (any
+ * of the three limits), ERR_UPSTREAM_BROKEN (reset, cut short, not HTTP),
+ * ERR_CANCELLED, ERR_MEMORY, ERR_CONFIG (no libcurl, or a url or ca_file
+ * it cannot use), ERR_BAD_REQUEST (a method, target or field that may not
+ * be sent). Any thread; blocks it.
  */
 int upstream_perform(struct upstream_pool *pool,
     const struct upstream_request *request, const struct upstream_sink *sink,
