@@ -58,7 +58,7 @@ struct conf_cache {
 #undef CONF_SECTION_upstream
 #define CONF_SECTION_upstream(member) member
 struct conf_upstream {
-	char *name;       /* from the section's heading: letters, digits, - _ . */
+	char *name;       /* from the heading: letters, digits, - _ . */
 	char *credential; /* what key= resolved to; NULL: the caller's own */
 #include "conf/options.def"
 };
@@ -88,7 +88,8 @@ struct conf {
  * like an unknown key.
  *
  * Returns a configuration for conf_free, or NULL with err: ERR_CONFIG,
- * whose text names file and line (or the variable), option, and bounds.
+ * whose text names file and line (or the variable), option, and bounds;
+ * or ERR_MEMORY.
  * Called by main before threads start.
  */
 struct conf *conf_load(const char *path, char *const *envp, struct err *err);

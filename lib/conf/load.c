@@ -25,18 +25,19 @@ conf_load_refuse(const struct conf_load *load, const struct conf_place *place,
     struct err *err, const char *fmt, ...)
 {
 	struct err what = ERR_INIT;
-	const char *variable = place->variable;
-	int len;
+	char variable[VARIABLE_SHOWN + 1];
+	size_t len;
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(what.text, sizeof(what.text), fmt, ap);
 	va_end(ap);
-	if (variable != NULL) {
-		len = (int)strcspn(variable, "=");
-		return err_set(err, ERR_CONFIG, "%.*s%s: %s",
-		    len > VARIABLE_SHOWN ? VARIABLE_SHOWN : len, variable,
-		    len > VARIABLE_SHOWN ? "..." : "", what.text);
+	if (place->variable != NULL) {
+		text_printable(place->variable, variable, sizeof(variable));
+		len = strcspn(place->variable, "=");
+		/* Only its name: the value may be a secret. */
+		return err_set(err, ERR_CONFIG, "%.*s%s: %s", (int)len,
+		    variable, len > VARIABLE_SHOWN ? "..." : "", what.text);
 	}
 	if (place->line != 0)
 		return err_set(err, ERR_CONFIG, "%s:%d: %s", load->label,

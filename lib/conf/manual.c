@@ -129,9 +129,11 @@ put_option(struct buf *out, const struct conf_option *option)
 
 static const char *const headings[CONF_SECTION_COUNT] = {
 	[CONF_IN_server] =
-	    ".Ss The [server] section\nThe handler itself.\n",
+	    ".Ss The [server] section\n"
+	    "The handler itself.\n",
 	[CONF_IN_cache] =
-	    ".Ss The [cache] section\nWhat is stored, where, and for how long.\n",
+	    ".Ss The [cache] section\n"
+	    "What is stored, where, and for how long.\n",
 	[CONF_IN_upstream] =
 	    ".Ss The [upstream NAME] sections\n"
 	    "An API that requests are forwarded to, one section each.\n"

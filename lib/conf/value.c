@@ -194,8 +194,10 @@ format_quantity(int64_t value, const struct unit *units, struct buf *out)
 static int
 format_word(const char *words, int index, struct buf *out)
 {
-	while (index-- > 0)
+	while (index-- > 0 && words != NULL)
 		words = next_word(words);
+	if (words == NULL)
+		return -1;
 	return buf_append(out, words, strcspn(words, "|"));
 }
 
