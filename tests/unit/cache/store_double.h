@@ -1,0 +1,267 @@
+/*
+ * A store in memory for tests: a table of names, with switches for what can
+ * go wrong. One thread.
+ */
+#ifndef STORE_DOUBLE_H
+#define STORE_DOUBLE_H
+
+#include "cache/store.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DOUBLE_SLOTS = 4096 };
+
+struct double_item {
+	char name[251];
+	char *data; /* NULL: the slot is free */
+	size_t len;
+	int64_t ttl_s;
+};
+
+struct store_double {
+	struct store store;
+	struct double_item items[DOUBLE_SLOTS];
+	int calls;            /* of any operation, counted from 0 */
+	int fail_at;          /* this call fails, and ... */
+	int fail_count;       /* ... so many from it on; 0: none */
+	enum store_result fail_with;
+	bool lost_answer;     /* a failing write is carried out all the same */
+	int gets;
+	int sets;
+	size_t servers;
+	size_t down_server;   /* SIZE_MAX: none */
+	/* Called before each operation but those that it makes itself. */
+	void (*before)(struct store_double *d, int call);
+	bool in_before;
+};
+
+static inline struct store_double *
+double_of(struct store *s)
+{
+	return (struct store_double *)s;
+}
+
+/* Whether the present call is to fail. */
+static inline bool
+double_fails(struct store_double *d)
+{
+	int call = d->calls++;
+
+	if (d->before != NULL && !d->in_before) {
+		d->in_before = true;
+		d->before(d, call);
+		d->in_before = false;
+	}
+	return call >= d->fail_at && call - d->fail_at < d->fail_count;
+}
+
+static inline struct double_item *
+double_find(struct store_double *d, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < DOUBLE_SLOTS; i++) {
+		if (d->items[i].data != NULL &&
+		    strcmp(d->items[i].name, name) == 0)
+			return &d->items[i];
+	}
+	return NULL;
+}
+
+/* The n-th item whose name contains part, or NULL. */
+static inline struct double_item *
+double_nth(struct store_double *d, const char *part, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < DOUBLE_SLOTS; i++) {
+		if (d->items[i].data != NULL &&
+		    strstr(d->items[i].name, part) != NULL && n-- == 0)
+			return &d->items[i];
+	}
+	return NULL;
+}
+
+static inline size_t
+double_count(struct store_double *d)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < DOUBLE_SLOTS; i++)
+		n += d->items[i].data != NULL;
+	return n;
+}
+
+static inline void
+double_drop(struct double_item *item)
+{
+	free(item->data);
+	item->data = NULL;
+}
+
+static inline void
+double_put(struct store_double *d, const char *name, const void *data,
+    size_t len, int64_t ttl_s)
+{
+	struct double_item *item = double_find(d, name);
+	size_t i;
+
+	for (i = 0; item == NULL && i < DOUBLE_SLOTS; i++) {
+		if (d->items[i].data == NULL)
+			item = &d->items[i];
+	}
+	if (item == NULL)
+		abort();
+	free(item->data);
+	snprintf(item->name, sizeof(item->name), "%s", name);
+	item->data = malloc(len > 0 ? len : 1);
+	if (item->data == NULL)
+		abort();
+	if (len > 0)
+		memcpy(item->data, data, len);
+	item->len = len;
+	item->ttl_s = ttl_s;
+}
+
+static inline enum store_result
+double_get(struct store *s, const char *group, struct store_value *values,
+    size_t n, size_t max_bytes)
+{
+	struct store_double *d = double_of(s);
+	struct double_item *item;
+	size_t i;
+
+	(void)group;
+	d->gets++;
+	if (double_fails(d))
+		return d->fail_with == STORE_DOWN ? STORE_DOWN : STORE_OK;
+	for (i = 0; i < n; i++) {
+		item = double_find(d, values[i].name);
+		if (item == NULL || item->len > max_bytes)
+			continue;
+		max_bytes -= item->len;
+		values[i].result = STORE_OK;
+		values[i].len = item->len;
+		values[i].data = malloc(item->len > 0 ? item->len : 1);
+		if (values[i].data == NULL)
+			abort();
+		memcpy(values[i].data, item->data, item->len);
+	}
+	return STORE_OK;
+}
+
+static inline bool
+double_server_is_down(struct store_double *d, const char *group)
+{
+	char down[32];
+
+	snprintf(down, sizeof(down), "server-%zu", d->down_server);
+	return strcmp(group, down) == 0;
+}
+
+static inline enum store_result
+double_set(struct store *s, const char *group, const char *name,
+    const void *data, size_t len, int64_t ttl_s)
+{
+	struct store_double *d = double_of(s);
+	bool fails = double_fails(d);
+
+	d->sets++;
+	if (double_server_is_down(d, group))
+		return STORE_DOWN;
+	if (!fails || d->lost_answer)
+		double_put(d, name, data, len, ttl_s);
+	return fails ? d->fail_with : STORE_OK;
+}
+
+static inline enum store_result
+double_add(struct store *s, const char *group, const char *name,
+    const void *data, size_t len, int64_t ttl_s)
+{
+	struct store_double *d = double_of(s);
+
+	(void)group;
+	if (double_fails(d))
+		return d->fail_with;
+	if (double_find(d, name) != NULL)
+		return STORE_ABSENT;
+	double_put(d, name, data, len, ttl_s);
+	return STORE_OK;
+}
+
+static inline enum store_result
+double_remove(struct store *s, const char *group, const char *name)
+{
+	struct store_double *d = double_of(s);
+	struct double_item *item;
+
+	(void)group;
+	if (double_fails(d))
+		return d->fail_with;
+	item = double_find(d, name);
+	if (item == NULL)
+		return STORE_ABSENT;
+	double_drop(item);
+	return STORE_OK;
+}
+
+static inline size_t
+double_server_count(struct store *s)
+{
+	return double_of(s)->servers;
+}
+
+static inline int
+double_server_group(struct store *s, size_t server, char *group, size_t size)
+{
+	(void)s;
+	snprintf(group, size, "server-%zu", server);
+	return 0;
+}
+
+static inline void
+double_server_label(struct store *s, size_t server, char *label, size_t size)
+{
+	(void)s;
+	snprintf(label, size, "host-%zu:11211", server);
+}
+
+static inline void
+double_free(struct store *s)
+{
+	struct store_double *d = double_of(s);
+	size_t i;
+
+	for (i = 0; i < DOUBLE_SLOTS; i++)
+		free(d->items[i].data);
+	free(d);
+}
+
+static inline struct store_double *
+double_new(void)
+{
+	static const struct store_ops ops = {
+	    .get = double_get,
+	    .set = double_set,
+	    .add = double_add,
+	    .remove = double_remove,
+	    .server_count = double_server_count,
+	    .server_group = double_server_group,
+	    .server_label = double_server_label,
+	    .free = double_free,
+	};
+	struct store_double *d = calloc(1, sizeof(*d));
+
+	if (d == NULL)
+		abort();
+	d->store.ops = &ops;
+	d->servers = 1;
+	d->down_server = SIZE_MAX;
+	d->fail_with = STORE_DOWN;
+	return d;
+}
+
+#endif
