@@ -280,10 +280,15 @@ perform(struct transfer *t, struct upstream_pool *pool,
 	rc = transfer_prepare(t, err);
 	if (rc == 0)
 		rc = run_in_handle(t, report, err);
-	if (t->failure.code == ERR_MEMORY)
-		pool_drop(t->api, t->handle);
-	else
+	/*
+	 * After a failure libcurl may leave a handle in a state that even
+	 * curl_easy_reset does not end (its buffers stay), and the
+	 * connection is lost anyway: only what went well is kept.
+	 */
+	if (rc == 0)
 		pool_give(pool, t->api, t->handle);
+	else
+		pool_drop(t->api, t->handle);
 	t->api->slist_free_all(t->fields);
 	return rc;
 }

@@ -33,7 +33,7 @@ struct pool_handle *pool_take(struct upstream_pool *pool,
 void pool_give(struct upstream_pool *pool, const struct curl_api *api,
     struct pool_handle *handle);
 
-/* Free a handle instead of giving it back. NULL is allowed. */
+/* Free a handle instead of giving it back. handle may be NULL. */
 void pool_drop(const struct curl_api *api, struct pool_handle *handle);
 
 #endif
