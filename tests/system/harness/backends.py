@@ -115,7 +115,7 @@ class DemoUpstream:
         self.client = Client(self.port)
 
     def arguments(self):
-        return ["--port", str(self.port)]
+        return ["-p", str(self.port)] if self.port else []
 
     def stats(self):
         """requests, chat, active, aborted, connections: as numbers."""

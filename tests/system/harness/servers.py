@@ -21,6 +21,7 @@ class Server(contextlib.ExitStack):
 
     sample = None          # below deploy/
     pooled = False         # served by deploy/pool
+    pool_class = Pool
     streams = True         # events arrive one by one
     max_body = None        # bytes of a request body, where it is small
     one_at_a_time = False  # a process serves one request and is not kept
@@ -41,7 +42,7 @@ class Server(contextlib.ExitStack):
         try:
             if self.pooled:
                 self.pool = self.enter_context(
-                    Pool(self.workspace, self.processes))
+                    self.pool_class(self.workspace, self.processes))
             self.workspace.write("conf/sample.conf", self.rendered())
             self.process = Process(self.command(), self.log)
             self.callback(self.process.stop, signal.SIGTERM, 60)

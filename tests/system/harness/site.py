@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import urllib.parse
 import uuid
 
 from .backends import DemoUpstream, Memcached
@@ -11,11 +12,39 @@ from .servers import LighttpdPool
 from .workspace import Workspace
 
 KEY = "Bearer sk-test-0123456789"
+CHAT = "/v1/chat/completions"
 
 
 def demo_header(knobs):
-    """{"words": 5, "crlf": 1} as demo-upstream's X-Demo header."""
-    return ", ".join("%s=%s" % pair for pair in knobs.items())
+    """
+    {"words": 5, "header": ["A:b", "C:d"]} as demo-upstream's X-Demo header;
+    what a header holds is percent-encoded here.
+    """
+    items = []
+    for key, values in knobs.items():
+        for value in values if isinstance(values, list) else [values]:
+            if key == "header":
+                value = urllib.parse.quote(value, safe=":")
+            items.append("%s=%s" % (key, value))
+    return ", ".join(items)
+
+
+def chat_body(content, stream=True, **fields):
+    """A chat completion request as bytes."""
+    request = {"model": "demo", "messages": [
+        {"role": "user", "content": content}]}
+    if stream:
+        request["stream"] = True
+    request.update(fields)
+    return json.dumps(request).encode()
+
+
+def chat_headers(demo=None, headers=()):
+    every = {"Content-Type": "application/json"}
+    if demo:
+        every["X-Demo"] = demo_header(demo)
+    every.update(dict(headers))
+    return every
 
 
 class Site(contextlib.ExitStack):
@@ -88,19 +117,9 @@ class Site(contextlib.ExitStack):
         of the model; fields: further members of the request; body: raw
         bytes in place of all that.
         """
-        if body is None:
-            request = {"model": "demo", "messages": [
-                {"role": "user", "content": content}]}
-            if stream:
-                request["stream"] = True
-            request.update(fields)
-            body = json.dumps(request).encode()
-        every = {"Content-Type": "application/json"}
-        if demo:
-            every["X-Demo"] = demo_header(demo)
-        every.update(dict(headers))
-        return self.send("POST", "/v1/chat/completions", every, body=body,
-                         chunked=chunked)
+        return self.send(
+            "POST", CHAT, chat_headers(demo, headers), chunked=chunked,
+            body=body or chat_body(content, stream, **fields))
 
     def open_chat(self, *args, **more):
         """As send_chat, with the head read."""
@@ -109,6 +128,18 @@ class Site(contextlib.ExitStack):
     def chat(self, *args, **more):
         """A whole exchange."""
         return self.open_chat(*args, **more).finish()
+
+    def direct(self, content="hello", stream=True, demo=None):
+        """What the model itself says to the same request."""
+        return self.demo.client.request(
+            "POST", CHAT, chat_headers(demo), body=chat_body(content, stream))
+
+    def echo(self, method="GET", path="/demo/echo", **more):
+        """How a request arrived at the upstream: (echo, {name: value})."""
+        response = self.request(method, path, **more)
+        assert response.status == 200, (response.status, response.body)
+        seen = json.loads(response.body)
+        return seen, {n.lower(): v for n, v in seen["headers"]}
 
     def record(self, response):
         """The access record of a response."""

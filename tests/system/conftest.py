@@ -1,0 +1,54 @@
+"""
+Tests of whole installations: real web servers, real memcached, the real
+handler and a simulated model. Run from the top of the tree:
+
+    pytest tests/system            # programs from $REPRISE_BUILD, or build/
+"""
+
+import itertools
+import os
+
+import pytest
+
+from harness import DemoUpstream, Memcached, Site
+from harness.workspace import BUILD
+
+
+def pytest_sessionstart(session):
+    for name in ("reprise.fcgi", "demo-upstream"):
+        if not os.access(os.path.join(BUILD, name), os.X_OK):
+            pytest.exit("%s/%s is not there: run make first"
+                        % (BUILD, name), returncode=2)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Show what the servers and workers had to say about a failure."""
+    outcome = yield
+    report = outcome.get_result()
+    if not report.failed:
+        return
+    for name, value in getattr(item, "funcargs", {}).items():
+        if isinstance(value, Site):
+            report.sections.append(("logs of " + name, value.logs()))
+
+
+@pytest.fixture(scope="session")
+def memcached():
+    with Memcached() as m:
+        yield m
+
+
+@pytest.fixture(scope="session")
+def demo():
+    with DemoUpstream() as d:
+        yield d
+
+
+NAMES = itertools.count()
+
+
+@pytest.fixture
+def prompt():
+    """A question nobody has asked before."""
+    return "question %d of %d" % (next(NAMES), os.getpid())

@@ -1,0 +1,138 @@
+"""memcached slow, away, restarted, lost in part: never an error."""
+
+import contextlib
+
+import pytest
+
+from harness import DemoUpstream, Memcached, Site, wait_until
+
+OPTIONS = {"cache.timeout": "200ms", "cache.retry": "200ms"}
+
+
+@pytest.fixture(scope="module")
+def own_memcached():
+    with Memcached() as m:
+        yield m
+
+
+@pytest.fixture(scope="module")
+def site(own_memcached, demo):
+    with Site(memcached=own_memcached, demo=demo, options=OPTIONS) as s:
+        yield s
+
+
+def cache_of(site, prompt):
+    return site.chat(prompt).header("X-Cache")
+
+
+def fill(site, prompt):
+    """Store an answer; what the model said."""
+    first = site.chat(prompt)
+    assert first.header("X-Cache") == "MISS"
+    assert cache_of(site, prompt) == "HIT (exact)"
+    return first.body
+
+
+def served_without_cache(site, prompt, body):
+    response = site.chat(prompt)
+    assert (response.status, response.clean) == (200, True)
+    assert response.header("X-Cache") == "MISS"
+    assert response.body == body
+    record = site.record(response)
+    assert (record["cache"], record["status"]) == ("miss", 200)
+    assert record["not_stored"] == "store-down"
+
+
+def test_killed(site, own_memcached, prompt):
+    body = fill(site, prompt)
+    own_memcached.kill()
+    try:
+        for _ in range(5):
+            served_without_cache(site, prompt, body)
+        ready = site.request("GET", "/-/ready")
+        assert ready.status == 200  # requests are answered all the same
+    finally:
+        own_memcached.start()
+    wait_until(lambda: cache_of(site, prompt) == "HIT (exact)",
+               what="the cache to be used again")
+
+
+def test_stopped_and_continued(site, own_memcached, prompt):
+    body = fill(site, prompt)
+    own_memcached.stop()
+    try:
+        for _ in range(5):
+            served_without_cache(site, prompt, body)
+    finally:
+        own_memcached.cont()
+    wait_until(lambda: cache_of(site, prompt) == "HIT (exact)",
+               what="the cache to be used again")
+    assert site.chat(prompt).body == body
+
+
+def test_stopped_between_look_up_and_store(site, own_memcached, prompt):
+    stream = site.open_chat(prompt, demo={"gap": 20, "words": 20})
+    stream.read_until(b"\n\n")
+    own_memcached.stop()
+    try:
+        stream.finish()
+        assert stream.clean and b"[DONE]" in stream.body
+        assert site.record(stream)["not_stored"] == "store-down"
+    finally:
+        own_memcached.cont()
+    wait_until(lambda: cache_of(site, prompt) == "HIT (exact)",
+               what="the cache to be used again")
+    assert site.chat(prompt).body == stream.body
+
+
+def test_never_another_answer_while_it_comes_and_goes(site, own_memcached,
+                                                      prompt):
+    """Late answers of a stopped memcached are not given to others."""
+    prompts = ["%s, part %d" % (prompt, i) for i in range(6)]
+    bodies = {p: site.chat(p).body for p in prompts}
+    assert len(set(bodies.values())) == len(prompts)
+    for _ in range(6):
+        own_memcached.stop()
+        assert site.chat(prompts[0]).body == bodies[prompts[0]]
+        own_memcached.cont()
+        for p in prompts:
+            assert site.chat(p).body == bodies[p]
+
+
+def test_restarted_empty(site, own_memcached, prompt):
+    body = fill(site, prompt)
+    own_memcached.restart()
+    wait_until(lambda: cache_of(site, prompt) == "HIT (exact)",
+               what="the cache to be used again")
+    assert site.chat(prompt).body == body
+
+
+def test_one_of_three_lost(demo):
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(Memcached(tcp=tcp))
+                   for tcp in (False, True, True)]
+        site = stack.enter_context(Site(
+            memcached=servers, demo=demo, options=OPTIONS))
+        prompts = ["spread %d" % i for i in range(40)]
+        bodies = {p: site.chat(p).body for p in prompts}
+        lost = {k.split(":")[2][:8] for k in servers[0].manifests()}
+        kept = {k.split(":")[2][:8] for m in servers[1:]
+                for k in m.manifests()}
+        assert lost and kept and len(lost | kept) == len(prompts)
+        servers[0].kill()
+        for p in prompts:
+            response = site.chat(p)
+            assert (response.status, response.body) == (200, bodies[p])
+            record = site.record(response)
+            hit = record["key"][:8] in kept
+            assert record["cache"] == ("hit" if hit else "miss")
+
+
+def test_never_there_at_all():
+    """Configured, but nobody listens: as if there were no cache."""
+    with Memcached() as gone, DemoUpstream() as demo:
+        gone.kill()
+        with Site(memcached=gone, demo=demo, options=OPTIONS) as site:
+            body = site.chat("hello").body
+            served_without_cache(site, "hello", body)
+            gone.start()
