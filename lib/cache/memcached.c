@@ -48,6 +48,7 @@ enum outcome {
 struct op {
 	enum outcome (*attempt)(memcached_st *mc, struct op *op);
 	memcached_return_t rc;
+	int errnum; /* of the system, or 0 */
 	enum store_result result;
 	/* set, add, remove */
 	const char *name;
@@ -77,6 +78,7 @@ fault(memcached_st *mc, struct op *op, memcached_return_t rc)
 
 	/* A write that timed out says only here what it was. */
 	op->rc = last != MEMCACHED_SUCCESS ? last : rc;
+	op->errnum = memcached_last_error_errno(mc);
 	op->result = STORE_DOWN;
 	switch (op->rc) {
 	case MEMCACHED_TIMEOUT:
@@ -262,13 +264,20 @@ attempt_get(memcached_st *mc, struct op *op)
 
 /* Say once what became of a server. */
 static void
-tell(const struct server *sv, bool answered, memcached_return_t rc)
+tell(const struct server *sv, bool answered, const struct op *op)
 {
+	struct err err = ERR_INIT;
+	const char *what = memcached_strerror(NULL, op->rc);
+
+	if (op->errnum != 0) {
+		err_sys(&err, ERR_STORE, op->errnum, "system");
+		what = err.text;
+	}
 	if (answered)
 		diag(LOG_NOTICE, "memcached %s answers again", sv->label);
 	else
 		diag(LOG_WARNING, "memcached %s does not answer: %s",
-		    sv->label, memcached_strerror(NULL, rc));
+		    sv->label, what);
 }
 
 static size_t
@@ -321,7 +330,7 @@ run(struct memcached_store *m, const char *group, struct op *op)
 	answered = try_twice(mc, op) == ANSWERED;
 	memcached_pool_release(sv->pool, mc);
 	if (gate_leave(&sv->gate, pass, answered))
-		tell(sv, answered, op->rc);
+		tell(sv, answered, op);
 	return op->result;
 }
 
