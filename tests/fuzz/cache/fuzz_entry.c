@@ -1,0 +1,86 @@
+/*
+ * Whatever bytes memcached hands out: a manifest is read or refused, and
+ * what was read says the same again when written. Digests are made right
+ * first, or nothing would ever get past them.
+ */
+#include "cache/compress.h"
+#include "cache/entry.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	AT_META_LEN = 12,
+	AT_BODY_DIGEST = 112,
+	HEADER_BYTES = 144,
+	PLAIN_MAX = 1 << 20
+};
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Unpack the body as a look-up does. */
+static void
+unpack(const struct entry *e)
+{
+	char *plain;
+
+	if (!entry_body_ok(e, e->body, e->body_len) || !e->compressed ||
+	    e->plain_len > PLAIN_MAX)
+		return;
+	plain = malloc((size_t)e->plain_len);
+	if (plain != NULL)
+		(void)decompress_zstd(plain, (size_t)e->plain_len, e->body,
+		    e->body_len);
+	free(plain);
+}
+
+static void
+read_and_write(const uint8_t *bytes, size_t len)
+{
+	struct entry e;
+	struct buf again;
+
+	if (entry_decode(&e, bytes, len, NULL) == -1)
+		return;
+	if (e.meta_len > len || e.body_len > len)
+		abort();
+	unpack(&e);
+	buf_init(&again, len);
+	if (entry_encode(&e, &again, NULL) == -1 || again.len != len ||
+	    memcmp(again.data, bytes, len) != 0)
+		abort();
+	buf_fini(&again);
+}
+
+/* Make the digests of the body and of the head right, where there are any. */
+static void
+seal(uint8_t *bytes, size_t len)
+{
+	size_t meta_len, head;
+
+	if (len < ENTRY_OVERHEAD)
+		return;
+	meta_len = bytes[AT_META_LEN] | (size_t)bytes[AT_META_LEN + 1] << 8;
+	if (meta_len > len - ENTRY_OVERHEAD)
+		return;
+	head = HEADER_BYTES + meta_len;
+	digest_sha256(bytes + head + DIGEST_BYTES, len - head - DIGEST_BYTES,
+	    bytes + AT_BODY_DIGEST);
+	digest_sha256(bytes, head, bytes + head);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	uint8_t *bytes = calloc(1, size > 0 ? size : 1);
+
+	if (bytes == NULL)
+		return 0;
+	if (size > 0)
+		memcpy(bytes, data, size);
+	read_and_write(bytes, size);
+	seal(bytes, size);
+	read_and_write(bytes, size);
+	free(bytes);
+	return 0;
+}
