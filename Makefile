@@ -178,7 +178,7 @@ check-clients: all
 .PHONY: bench
 bench:
 	@$(call packages,build bench)
-	@$(MAKE) --no-print-directory all $(BUILD)/tests/bench/load \
+	@$(MAKE) --no-print-directory all \
 	    $(BUILD)/tests/bench/ceiling
 	@BUILD=$(abspath $(BUILD)) tests/bench/run
 

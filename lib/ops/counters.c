@@ -157,6 +157,8 @@ open_shared(const char *path, struct err *err)
 		err_set(err, ERR_IO, "%s: not a plain file of this user", path);
 	else if ((c = map_and_stamp(fd, &st)) == NULL)
 		err_sys(err, ERR_IO, errno, path);
+	/* A mapping keeps the file, and so the lock, beyond close(). */
+	flock(fd, LOCK_UN);
 	close(fd);
 	return c;
 }
