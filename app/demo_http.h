@@ -22,7 +22,7 @@ struct demo_conn {
 	struct buf in; /* read, and not yet used */
 	bool gone;     /* the client has left */
 	bool reset;    /* end with RST instead of FIN */
-	bool linger;   /* the client may still be sending: wait before closing */
+	bool linger;   /* the client may still send: wait before closing */
 };
 
 struct demo_field {
