@@ -117,6 +117,9 @@ unit-$(1): $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/$(1)/test_*.c))
 endef
 $(foreach r,$(ROOMS),$(eval $(call unit_rules,$(r))))
 
+# These talk to the real programs.
+unit-upstream: $(BUILD)/demo-upstream
+
 .PHONY: unit
 unit: $(foreach r,$(ROOMS),unit-$(r))
 

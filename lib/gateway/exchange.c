@@ -31,7 +31,8 @@ was_hit(enum cache_status s)
 static const char *
 not_stored_word(const struct exchange *x)
 {
-	if (was_hit(x->cache) || x->verdict == WIRE_STORABLE)
+	if (was_hit(x->cache) || x->cache == CACHE_STATUS_NONE ||
+	    x->verdict == WIRE_STORABLE)
 		return NULL;
 	return wire_verdict_word(x->verdict);
 }

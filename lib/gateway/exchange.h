@@ -38,6 +38,8 @@ struct gateway {
 	struct counters *counters;
 	struct access_log *log;
 	struct key_headers key_headers;
+	uint8_t id_prefix[8];         /* random, of this process's ids */
+	_Atomic uint64_t id_count;
 };
 
 struct exchange {

@@ -59,6 +59,10 @@ gateway_new(const struct conf *conf, bool many, struct err *err)
 		return NULL;
 	}
 	g->conf = conf;
+	if (digest_random(g->id_prefix, sizeof(g->id_prefix)) == -1) {
+		err_set(err, ERR_IO, "the system gives no random bytes");
+		goto fail;
+	}
 	g->cache = gateway_open_cache(conf, err);
 	if (g->cache == NULL || open_counters(g, err) == -1 ||
 	    key_headers_split(&g->key_headers, conf->cache.key_headers,

@@ -6,6 +6,8 @@
 
 #include "base/text.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 /*
@@ -75,16 +77,18 @@ static void
 read_request_id(struct exchange *x)
 {
 	const char *id = http_headers_get(&x->request.headers, "X-Request-Id");
-	uint8_t random[16] = {0};
+	struct gateway *g = x->gateway;
+	uint64_t n;
 
 	if (id != NULL && is_sane_id(id)) {
 		memcpy(x->request_id, id, strlen(id) + 1);
 		return;
 	}
-	/* Without randomness the id is dull, but there is one. */
-	if (digest_random(random, sizeof(random)) == -1)
-		memcpy(random, &x->start_us, sizeof(x->start_us));
-	text_hex(random, sizeof(random), x->request_id);
+	/* Unlike any other process's, and counted within this one. */
+	n = atomic_fetch_add(&g->id_count, 1);
+	text_hex(g->id_prefix, sizeof(g->id_prefix), x->request_id);
+	snprintf(x->request_id + 2 * sizeof(g->id_prefix), 17, "%016" PRIx64,
+	    n);
 }
 
 void

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,9 +19,9 @@ enum { STRING_MAX = 300, LINE_MAX_BYTES = 16 * 1024 };
 struct access_log {
 	char *path;             /* NULL: not a file */
 	bool to_syslog;
-	pthread_mutex_t lock;   /* guards what follows */
+	pthread_rwlock_t lock;  /* held for writing while fd is replaced */
 	int fd;
-	int64_t checked_us;     /* when the path was last looked at */
+	_Atomic int64_t checked_us; /* when the path was last looked at */
 };
 
 static int
@@ -38,7 +39,7 @@ access_log_open(const char *where, struct err *err)
 		err_set(err, ERR_MEMORY, "access log: out of memory");
 		return NULL;
 	}
-	pthread_mutex_init(&log->lock, NULL);
+	pthread_rwlock_init(&log->lock, NULL);
 	log->fd = STDERR_FILENO;
 	if (strcmp(where, "stderr") == 0)
 		return log;
@@ -62,30 +63,44 @@ access_log_close(struct access_log *log)
 		return;
 	if (log->path != NULL && log->fd != -1)
 		close(log->fd);
-	pthread_mutex_destroy(&log->lock);
+	pthread_rwlock_destroy(&log->lock);
 	free(log->path);
 	free(log);
+}
+
+static bool
+was_renamed(struct access_log *log)
+{
+	struct stat there, ours;
+	bool same;
+
+	pthread_rwlock_rdlock(&log->lock);
+	same = stat(log->path, &there) == 0 && fstat(log->fd, &ours) == 0 &&
+	    there.st_ino == ours.st_ino && there.st_dev == ours.st_dev;
+	pthread_rwlock_unlock(&log->lock);
+	return !same;
 }
 
 /* Once a second: has the file been renamed or removed under us? */
 static void
 follow_rotation(struct access_log *log)
 {
-	int64_t now = clock_steady_us();
-	struct stat there, ours;
+	int64_t now = clock_steady_us(), then = log->checked_us;
 	int fd;
 
-	if (log->path == NULL || now - log->checked_us < 1000000)
+	/* One thread a second wins the exchange, and looks. */
+	if (log->path == NULL || now - then < 1000000 ||
+	    !atomic_compare_exchange_strong(&log->checked_us, &then, now))
 		return;
-	log->checked_us = now;
-	if (stat(log->path, &there) == 0 && fstat(log->fd, &ours) == 0 &&
-	    there.st_ino == ours.st_ino && there.st_dev == ours.st_dev)
+	if (!was_renamed(log))
 		return;
 	fd = open_file(log->path);
 	if (fd == -1)
 		return;
+	pthread_rwlock_wrlock(&log->lock);
 	close(log->fd);
 	log->fd = fd;
+	pthread_rwlock_unlock(&log->lock);
 }
 
 static void
@@ -162,12 +177,12 @@ write_line(struct access_log *log, const char *line, size_t len)
 		syslog(LOG_INFO, "%.*s", (int)len - 1, line);
 		return 0;
 	}
-	pthread_mutex_lock(&log->lock);
 	follow_rotation(log);
+	pthread_rwlock_rdlock(&log->lock);
 	do
 		n = write(log->fd, line, len);
 	while (n == -1 && errno == EINTR);
-	pthread_mutex_unlock(&log->lock);
+	pthread_rwlock_unlock(&log->lock);
 	return n == (ssize_t)len ? 0 : -1;
 }
 
