@@ -2,12 +2,13 @@
 
 #include "base/clock.h"
 #include "cache/compress.h"
+#include "cache/meta.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-	/* Head and JSON block of a manifest, and the epoch beside it. */
+	/* Head and meta block of a manifest, and the epoch beside it. */
 	MANIFEST_SLACK = ENTRY_OVERHEAD + ENTRY_META_MAX + ENTRY_EPOCH_BYTES,
 	GROUP_BYTES = 32,
 	LABEL_BYTES = 256,
@@ -295,9 +296,8 @@ load_entry(struct cache *cache, const struct question *q,
 	why = judge_manifest(cache, found, key);
 	if (why != NULL)
 		return miss(found, why);
-	found->meta = json_loadb(found->entry.meta, found->entry.meta_len, 0,
-	    NULL);
-	if (!json_is_object(found->meta))
+	found->meta = meta_read(found->entry.meta, found->entry.meta_len);
+	if (found->meta == NULL)
 		return miss(found, "corrupt");
 	result = load_body(cache, q, found);
 	if (result == CACHE_HIT)
@@ -345,22 +345,10 @@ int
 cache_found_each(const struct cache_found *found, const char *member,
     int (*fn)(void *arg, const char *name, const char *value), void *arg)
 {
-	const json_t *pairs = json_object_get(found->meta, member), *pair;
-	const char *name, *value;
-	size_t i;
-	int stop;
-
-	for (i = 0; i < json_array_size(pairs); i++) {
-		pair = json_array_get(pairs, i);
-		name = json_string_value(json_array_get(pair, 0));
-		value = json_string_value(json_array_get(pair, 1));
-		if (name == NULL || value == NULL)
-			continue;
-		stop = fn(arg, name, value);
-		if (stop != 0)
-			return stop;
-	}
-	return 0;
+	if (found->meta == NULL)
+		return 0;
+	return meta_each(found->entry.meta, found->entry.meta_len,
+	    strcmp(member, "vary") == 0 ? 'v' : 'h', fn, arg);
 }
 
 /* ---- purging ----------------------------------------------------------- */

@@ -44,7 +44,7 @@ enum cache_result {
  */
 struct cache_found {
 	struct entry entry;      /* on a hit */
-	json_t *meta;            /* its JSON block parsed; owned */
+	json_t *meta;            /* "model", and "usage" or nothing; owned */
 	const char *body;        /* the plain body, verified; entry.plain_len */
 	char *value, *plain;     /* what the pointers above point into; owned */
 	bool epoch_known;        /* the namespace's epoch was read or set */
@@ -85,17 +85,15 @@ struct cache_answer {
  * Store an answer under the epoch that its look-up saw (found), so that a
  * purge in between wins. Chunks first, the manifest last. 0; or -1 with err
  * (ERR_STORE, ERR_LIMIT, ERR_MEMORY): nothing that could be served is left.
- * Headers and Vary values must be UTF-8 (ERR_LIMIT otherwise), since the
- * JSON block holds them and a replay must not alter them.
  */
 int cache_save(struct cache *cache, const char *ns,
     const uint8_t key[CACHE_KEY_BYTES], const struct cache_found *found,
     const struct cache_answer *answer, struct err *err);
 
 /*
- * Members of an entry's JSON block: "headers" and "vary" as arrays of
- * [name, value], "model", "usage". Calls fn for each pair of member
- * ("headers" or "vary") until it returns non-zero, and returns that or 0.
+ * Call fn for each of a hit's pairs, in the order they were saved, until it
+ * returns non-zero; returns that or 0. member: "headers" (to replay) or
+ * "vary" (request header names and their values).
  */
 int cache_found_each(const struct cache_found *found, const char *member,
     int (*fn)(void *arg, const char *name, const char *value), void *arg);

@@ -13,7 +13,7 @@
  *	7	1	format
  *	8	2	HTTP status
  *	10	2	zero
- *	12	4	length of the JSON block
+ *	12	4	length of the meta block
  *	16	8	created, ms since 1970
  *	24	8	fresh until, ms since 1970
  *	32	8	length of the plain body
@@ -24,7 +24,7 @@
  *	88	16	epoch
  *	104	8	generation
  *	112	32	SHA-256 of the stored body
- *	144		the JSON block
+ *	144		the meta block
  *
  * then SHA-256 of all that, then the stored body unless it is in chunks.
  */

@@ -1,7 +1,7 @@
 /*
  * The manifest of an entry, byte for byte (design: "The entry in
- * memcached"): a fixed header, a small JSON block, and the stored body when
- * it fits.
+ * memcached"): a fixed header, a small meta block (cache/meta.h), and the
+ * stored body when it fits.
  */
 #ifndef CACHE_ENTRY_H
 #define CACHE_ENTRY_H
@@ -40,7 +40,7 @@ struct entry {
 	uint8_t epoch[ENTRY_EPOCH_BYTES];
 	uint8_t generation[ENTRY_GENERATION_BYTES];
 	uint8_t body_digest[DIGEST_BYTES]; /* SHA-256 of the stored bytes */
-	const char *meta;        /* the JSON block; borrowed */
+	const char *meta;        /* the meta block; borrowed */
 	size_t meta_len;
 	const char *body;        /* the inline stored body; borrowed */
 	size_t body_len;         /* stored_len, or 0 when chunked */
@@ -55,7 +55,7 @@ int entry_encode(const struct entry *e, struct buf *out, struct err *err);
 /*
  * Read a manifest. *out borrows meta and body from bytes. Everything is
  * checked: magic, version, lengths against each other and len, and a digest
- * over the header and the JSON block, so that any flipped, missing or added
+ * over the header and the meta block, so that any flipped, missing or added
  * byte of them is ERR_CORRUPT. The body's own digest is checked by
  * entry_body_ok. 0 or -1 with err. Any thread.
  */

@@ -2,8 +2,8 @@
 
 #include "base/clock.h"
 #include "cache/compress.h"
+#include "cache/meta.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -15,52 +15,11 @@ struct parcel {
 	struct question q;
 	struct entry entry;
 	int64_t ttl_s;
-	char *meta;          /* owned */
+	struct buf meta;
 	struct buf packed;   /* the compressed body */
 	struct buf manifest;
 	const char *stored;  /* the body as it is stored */
 };
-
-/* ---- the JSON block ---------------------------------------------------- */
-
-/*
- * [[name, value], ...]. NULL when memory is short or a string is not
- * UTF-8: JSON cannot hold it, and a replay must not alter it.
- */
-static json_t *
-pairs_to_json(const struct text_pair *pairs, size_t n)
-{
-	json_t *array = json_array(), *pair;
-	size_t i;
-
-	for (i = 0; array != NULL && i < n; i++) {
-		pair = json_pack("[s, s]", pairs[i].name, pairs[i].value);
-		if (pair == NULL || json_array_append_new(array, pair) == -1) {
-			json_decref(array);
-			array = NULL;
-		}
-	}
-	return array;
-}
-
-static char *
-make_meta(const struct cache_answer *a)
-{
-	json_t *meta;
-	char *text;
-
-	/* "o" takes the arrays over, and NULL makes the whole NULL. */
-	meta = json_pack("{s:o, s:o, s:s, s:O*}",
-	    "headers", pairs_to_json(a->headers, a->n_headers),
-	    "vary", pairs_to_json(a->vary, a->n_vary),
-	    "model", a->model != NULL ? a->model : "",
-	    "usage", a->usage);
-	if (meta == NULL)
-		return NULL;
-	text = json_dumps(meta, JSON_COMPACT);
-	json_decref(meta);
-	return text;
-}
 
 /* ---- packing ----------------------------------------------------------- */
 
@@ -143,15 +102,10 @@ static int
 pack(const struct cache *cache, struct parcel *p,
     const struct cache_answer *a, struct err *err)
 {
-	p->meta = make_meta(a);
-	if (p->meta == NULL)
-		return err_set(err, ERR_LIMIT,
-		    "the answer's headers are not UTF-8, or memory is short");
-	p->entry.meta = p->meta;
-	p->entry.meta_len = strlen(p->meta);
-	if (p->entry.meta_len > ENTRY_META_MAX)
-		return err_set(err, ERR_LIMIT,
-		    "the answer's headers are too long to store");
+	if (meta_write(&p->meta, a, err) == -1)
+		return -1;
+	p->entry.meta = p->meta.data;
+	p->entry.meta_len = p->meta.len;
 	if (pack_body(cache, p, a, err) == -1 ||
 	    place_body(cache, p, err) == -1)
 		return -1;
@@ -244,6 +198,7 @@ cache_save(struct cache *cache, const char *ns,
 	if (check_answer(cache, answer, err) == -1)
 		return -1;
 	memset(&p, 0, sizeof(p));
+	buf_init(&p.meta, ENTRY_META_MAX);
 	buf_init(&p.packed, answer->body_len);
 	buf_init(&p.manifest, cache->config.chunk_bytes + ENTRY_OVERHEAD +
 	    ENTRY_META_MAX);
@@ -254,6 +209,6 @@ cache_save(struct cache *cache, const char *ns,
 		rc = write_all(cache, &p, err);
 	buf_fini(&p.packed);
 	buf_fini(&p.manifest);
-	free(p.meta);
+	buf_fini(&p.meta);
 	return rc;
 }

@@ -61,12 +61,14 @@ test_addresses_are_read(void **state)
 static void
 test_malformed_addresses_are_named(void **state)
 {
+	static const char long_path[] = "/run/a-path-of-108-bytes/0123456789/"
+	    "0123456789/0123456789/0123456789/0123456789/0123456789/"
+	    "abcdefghi-mc.sock";
 	static const char *const bad[] = {"host:", "host:0", "host:65536",
 	    "host:-1", "host:1x", ":11211", "::1", "a:1:2", "[::1",
 	    "[::1]11211", "[::1]:", "[]", "[a b]:1", "ho/st", "host;1",
 	    "a b a", "a:11211 a", "h\xc3\xb6st",
-	    "/0123456789012345678901234567890123456789012345678901234567890"
-	    "123456789012345678901234567890123456789012345678"};
+	    long_path};
 	struct memcached_store_config config = {.pool_max = 1,
 	    .timeout_ms = 100, .retry_ms = 100};
 	struct err err;
