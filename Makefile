@@ -59,6 +59,13 @@ LIBS_gateway := -ljansson
 archives = $(foreach r,$(1) $(USES_$(1)),$(BUILD)/lib/$(r).a)
 libs = $(foreach r,$(1) $(USES_$(1)),$(LIBS_$(r)))
 
+# Terse output; V=1 shows the commands.
+ifeq ($(V),1)
+say =
+else
+say = @echo '  $(1) $(patsubst $(BUILD)/%,%,$@)';
+endif
+
 LIB_SRC := $(sort $(foreach r,$(ROOMS),$(wildcard lib/$(r)/*.c)))
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 .DEFAULT_GOAL := all
@@ -80,12 +87,12 @@ FORCE:
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC)$(CC) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 define archive_rule
 $(BUILD)/lib/$(1).a: $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/$(1)/*.c))
 	@rm -f $$@
-	$(AR) rcs $$@ $$(filter %.o,$$^)
+	$$(call say,AR)$(AR) rcs $$@ $$(filter %.o,$$^)
 endef
 $(foreach r,$(ROOMS),$(eval $(call archive_rule,$(r))))
 
@@ -94,13 +101,13 @@ APP_CLI := app/reprise.c $(wildcard app/cmd_*.c)
 APP_DEMO := app/demo-upstream.c $(wildcard app/demo_*.c)
 
 $(BUILD)/reprise.fcgi: $(APP_FCGI:%.c=$(BUILD)/%.o) $(call archives,gateway)
-	$(CC) $(BASE_LDFLAGS) -o $@ $^ $(call libs,gateway) $(LDFLAGS)
+	$(call say,LD)$(CC) $(BASE_LDFLAGS) -o $@ $^ $(call libs,gateway) $(LDFLAGS)
 
 $(BUILD)/reprise: $(APP_CLI:%.c=$(BUILD)/%.o) $(call archives,gateway)
-	$(CC) $(BASE_LDFLAGS) -o $@ $^ $(call libs,gateway) $(LDFLAGS)
+	$(call say,LD)$(CC) $(BASE_LDFLAGS) -o $@ $^ $(call libs,gateway) $(LDFLAGS)
 
 $(BUILD)/demo-upstream: $(APP_DEMO:%.c=$(BUILD)/%.o) $(call archives,base)
-	$(CC) $(BASE_LDFLAGS) -o $@ $^ -ljansson $(call libs,base) $(LDFLAGS)
+	$(call say,LD)$(CC) $(BASE_LDFLAGS) -o $@ $^ -ljansson $(call libs,base) $(LDFLAGS)
 
 # ---- unit tests: tests/unit/<room>/test_*.c, linked with that room only ---
 UNIT_SRC := $(sort $(wildcard tests/unit/*/test_*.c))
@@ -109,7 +116,7 @@ UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
 define unit_rules
 $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/$(1)/test_*.c)): \
     $(BUILD)/%: $(BUILD)/%.o $(call archives,$(1))
-	$$(CC) $$(BASE_LDFLAGS) -o $$@ $$^ -lcmocka -ljansson $(call libs,$(1)) \
+	$$(call say,LD)$$(CC) $$(BASE_LDFLAGS) -o $$@ $$^ -lcmocka -ljansson $(call libs,$(1)) \
 	    $$(LDFLAGS)
 .PHONY: unit-$(1)
 unit-$(1): $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/$(1)/test_*.c))
@@ -132,7 +139,7 @@ FUZZ_BIN := $(FUZZ_SRC:%.c=$(BUILD)/%)
 define fuzz_rules
 $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/$(1)/fuzz_*.c)): \
     $(BUILD)/%: $(BUILD)/%.o $(FUZZ_MAIN) $(call archives,$(1))
-	$$(CC) $$(BASE_LDFLAGS) $$(FUZZ_LDFLAGS) -o $$@ $$^ -ljansson \
+	$$(call say,LD)$$(CC) $$(BASE_LDFLAGS) $$(FUZZ_LDFLAGS) -o $$@ $$^ -ljansson \
 	    $(call libs,$(1)) $$(LDFLAGS)
 endef
 ifndef LIBFUZZER
@@ -186,7 +193,7 @@ bench:
 	@BUILD=$(abspath $(BUILD)) tests/bench/run
 
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
-	$(CC) $(BASE_LDFLAGS) -o $@ $^ -lfcgi $(LDFLAGS)
+	$(call say,LD)$(CC) $(BASE_LDFLAGS) -o $@ $^ -lfcgi $(LDFLAGS)
 
 # The whole suite under a sanitizer, in a build folder of its own.
 .PHONY: asan tsan
