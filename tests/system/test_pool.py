@@ -56,6 +56,20 @@ def test_kept_connections_starve_nobody(server, memcached, demo):
         assert seen == [(200, True)] * (clients * rounds)
 
 
+def test_every_worker_serves(memcached, demo, prompt):
+    """One thread each: streams that run at once need every process."""
+    options = {"server.threads": 1, "server.queue_timeout": "10s"}
+    with Site(memcached=memcached, demo=demo, options=options,
+              processes=3) as site:
+        streams = [site.send_chat("%s %d" % (prompt, i), demo={
+            "gap": 100, "words": 30}) for i in range(3)]
+        for s in streams:
+            s.head().read_until(b"\n\n")
+        assert demo.stats()["active"] == 3
+        for s in streams:
+            assert s.finish().clean
+
+
 class SystemdPool(Pool):
     """The units' way: the socket is made first and is descriptor 0."""
 
