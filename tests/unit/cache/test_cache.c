@@ -818,6 +818,34 @@ test_namespaces_that_look_alike_stay_apart(void **state)
 	rig_close(&r);
 }
 
+/* What stands for one namespace in names is asked for as another. */
+static void
+test_what_stands_for_a_namespace_is_another_one(void **state)
+{
+	static const char *const spaces[] = {"a b", "",
+	    "01234567890123456789012345678901234567890123456789"};
+	struct cache_found found;
+	struct rig r;
+	char ns[251];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		rig_open(&r, CHUNK, false);
+		set_noise(&r, 10);
+		cache_lookup(r.cache, spaces[i], r.key, &found);
+		assert_int_equal(save_as(&r, spaces[i], &found, NULL), 0);
+		cache_found_fini(&found);
+		snprintf(ns, sizeof(ns), "%s",
+		    double_nth(r.d, "3f3f", 0)->name + strlen("r1:"));
+		*strchr(ns, ':') = '\0';
+		assert_int_equal(cache_lookup(r.cache, ns, r.key, &found),
+		    strcmp(ns, spaces[i]) == 0 ? CACHE_HIT : CACHE_MISS);
+		cache_found_fini(&found);
+		rig_close(&r);
+	}
+}
+
 static void
 test_names_keep_within_memcacheds_limits(void **state)
 {
@@ -1017,6 +1045,8 @@ main(void)
 	    cmocka_unit_test(test_an_epoch_that_is_none_is_replaced),
 	    cmocka_unit_test(test_two_that_set_the_epoch_agree),
 	    cmocka_unit_test(test_namespaces_that_look_alike_stay_apart),
+	    cmocka_unit_test(
+		test_what_stands_for_a_namespace_is_another_one),
 	    cmocka_unit_test(test_names_keep_within_memcacheds_limits),
 	    cmocka_unit_test(test_every_failing_call_is_survived),
 	    cmocka_unit_test(test_every_lost_answer_is_survived),
