@@ -49,8 +49,8 @@ struct cache_found {
 	char *value, *plain;     /* what the pointers above point into; owned */
 	bool epoch_known;        /* the namespace's epoch was read or set */
 	uint8_t epoch[ENTRY_EPOCH_BYTES];
-	const char *why;         /* for a miss with a cause, e.g. "chunk-absent";
-				    NULL when there just was no entry */
+	const char *why;         /* of a miss, e.g. "chunk-absent"; NULL when
+				    there just was no entry */
 };
 
 /*

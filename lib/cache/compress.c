@@ -3,91 +3,85 @@
 #include <pthread.h>
 #include <zstd.h>
 
-#include <stdlib.h>
-
 /*
  * SSE shrinks well at any level; 3 is zstd's own balance, and storing
  * happens after the client has its answer.
  */
 enum { LEVEL = 3 };
 
-/* What a thread keeps: making a context costs more than a small answer. */
-struct contexts {
-	ZSTD_CCtx *compress;
-	ZSTD_DCtx *decompress;
-};
-
+/*
+ * What a thread keeps until it ends: making a context costs more than a
+ * small answer. Written once, by make_keys.
+ */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static pthread_key_t contexts_key;
-static bool have_key;
+static pthread_key_t compressor_key, decompressor_key;
+static bool have_keys;
 
 static void
-contexts_free(void *arg)
+free_compressor(void *ctx)
 {
-	struct contexts *c = arg;
-
-	if (c == NULL)
-		return;
-	ZSTD_freeCCtx(c->compress);
-	ZSTD_freeDCtx(c->decompress);
-	free(c);
+	ZSTD_freeCCtx(ctx);
 }
 
 static void
-make_key(void)
+free_decompressor(void *ctx)
 {
-	have_key = pthread_key_create(&contexts_key, contexts_free) == 0;
+	ZSTD_freeDCtx(ctx);
 }
 
-/* This thread's contexts, freed when it ends; NULL when memory is short. */
-static struct contexts *
-contexts_get(void)
+static void
+make_keys(void)
 {
-	struct contexts *c;
-
-	pthread_once(&once, make_key);
-	if (!have_key)
-		return NULL;
-	c = pthread_getspecific(contexts_key);
-	if (c != NULL)
-		return c;
-	c = calloc(1, sizeof(*c));
-	if (c != NULL && pthread_setspecific(contexts_key, c) != 0) {
-		free(c);
-		return NULL;
-	}
-	return c;
+	have_keys = pthread_key_create(&compressor_key, free_compressor) == 0 &&
+	    pthread_key_create(&decompressor_key, free_decompressor) == 0;
 }
 
+static bool
+keys_made(void)
+{
+	pthread_once(&once, make_keys);
+	return have_keys;
+}
+
+/* This thread's context; NULL when memory is short. */
 static ZSTD_CCtx *
 compressor(void)
 {
-	struct contexts *c = contexts_get();
+	ZSTD_CCtx *ctx;
 
-	if (c == NULL)
+	if (!keys_made())
 		return NULL;
-	if (c->compress == NULL)
-		c->compress = ZSTD_createCCtx();
-	if (c->compress == NULL)
+	ctx = pthread_getspecific(compressor_key);
+	if (ctx != NULL)
+		return ctx;
+	ctx = ZSTD_createCCtx();
+	if (ctx == NULL || pthread_setspecific(compressor_key, ctx) != 0) {
+		ZSTD_freeCCtx(ctx);
 		return NULL;
+	}
 	/* No checksum: an entry has SHA-256 over the stored bytes. */
-	ZSTD_CCtx_reset(c->compress, ZSTD_reset_session_and_parameters);
-	ZSTD_CCtx_setParameter(c->compress, ZSTD_c_compressionLevel, LEVEL);
-	ZSTD_CCtx_setParameter(c->compress, ZSTD_c_contentSizeFlag, 1);
-	ZSTD_CCtx_setParameter(c->compress, ZSTD_c_checksumFlag, 0);
-	return c->compress;
+	ZSTD_CCtx_setParameter(ctx, ZSTD_c_compressionLevel, LEVEL);
+	ZSTD_CCtx_setParameter(ctx, ZSTD_c_contentSizeFlag, 1);
+	ZSTD_CCtx_setParameter(ctx, ZSTD_c_checksumFlag, 0);
+	return ctx;
 }
 
 static ZSTD_DCtx *
 decompressor(void)
 {
-	struct contexts *c = contexts_get();
+	ZSTD_DCtx *ctx;
 
-	if (c == NULL)
+	if (!keys_made())
 		return NULL;
-	if (c->decompress == NULL)
-		c->decompress = ZSTD_createDCtx();
-	return c->decompress;
+	ctx = pthread_getspecific(decompressor_key);
+	if (ctx != NULL)
+		return ctx;
+	ctx = ZSTD_createDCtx();
+	if (ctx == NULL || pthread_setspecific(decompressor_key, ctx) != 0) {
+		ZSTD_freeDCtx(ctx);
+		return NULL;
+	}
+	return ctx;
 }
 
 int

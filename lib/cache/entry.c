@@ -217,6 +217,7 @@ entry_body_ok(const struct entry *e, const void *stored, size_t len)
 {
 	uint8_t digest[DIGEST_BYTES];
 
-	return len == e->stored_len && digest_sha256(stored, len, digest) == 0 &&
+	return len == e->stored_len &&
+	    digest_sha256(stored, len, digest) == 0 &&
 	    memcmp(digest, e->body_digest, sizeof(digest)) == 0;
 }

@@ -34,7 +34,7 @@ struct entry {
 	int64_t fresh_until_ms;  /* wall clock */
 	uint64_t plain_len;      /* bytes of the body as the upstream sent it */
 	uint64_t stored_len;     /* bytes of it as stored */
-	uint32_t chunk_size;     /* bytes of each chunk but the last; 0: inline */
+	uint32_t chunk_size;     /* bytes a chunk, but the last; 0: inline */
 	uint32_t n_chunks;       /* 0: the body is in the manifest */
 	uint8_t key[CACHE_KEY_BYTES];
 	uint8_t epoch[ENTRY_EPOCH_BYTES];

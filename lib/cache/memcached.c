@@ -185,9 +185,9 @@ take_value(struct store_value *v, memcached_result_st *result, size_t *room)
 
 	if (len > *room)
 		return;
-	/* libmemcached's default allocator is malloc; it has none for "". */
-	v->data = len > 0 ? memcached_result_take_value(result) : calloc(1, 1);
-	if (v->data == NULL)
+	/* By libmemcached's default allocator, malloc; NULL for "". */
+	v->data = memcached_result_take_value(result);
+	if (v->data == NULL && len > 0)
 		return;
 	v->len = len;
 	v->result = STORE_OK;
@@ -427,9 +427,8 @@ server_fini(struct server *sv)
 }
 
 static void
-op_free(struct store *s)
+discard(struct memcached_store *m)
 {
-	struct memcached_store *m = self(s);
 	size_t i;
 
 	for (i = 0; m->servers != NULL && i < m->n_servers; i++)
@@ -437,6 +436,12 @@ op_free(struct store *s)
 	free(m->servers);
 	memcached_free(m->ring);
 	free(m);
+}
+
+static void
+op_free(struct store *s)
+{
+	discard(self(s));
 }
 
 static const struct store_ops memcached_ops = {
@@ -558,7 +563,7 @@ make_store(const struct memcached_store_config *config,
 	}
 	if (i == n)
 		return m;
-	op_free(&m->store);
+	discard(m);
 	return NULL;
 }
 

@@ -28,7 +28,8 @@ enum store_result {
 struct store_value {
 	const char *name;        /* asked for; borrowed from the caller */
 	enum store_result result;
-	char *data;              /* owned by the caller, free(); or NULL */
+	char *data;              /* owned by the caller, free(); NULL when
+				    there is none or it is empty */
 	size_t len;
 };
 

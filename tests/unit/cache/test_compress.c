@@ -21,7 +21,7 @@ static char *
 transcript(size_t len)
 {
 	static const char event[] =
-	    "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}]}\n\n";
+	    "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n";
 	char *text = malloc(len + 1);
 	size_t i;
 
