@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -17,9 +18,16 @@
 #include <unistd.h>
 
 enum {
-	YIELD_US = 20 * 1000,  /* a head start for the other processes */
+	/*
+	 * The head start of the other processes: connections must be seen
+	 * waiting at so many looks in a row, so far apart. That one waits
+	 * now and then means nothing, it may have come just now and be taken
+	 * at once by a process that is free.
+	 */
+	LOOKS = 10,
+	LOOK_US = 2 * 1000,
+	BATCH_MAX = 64,
 	HELD_US = 100 * 1000,
-	BATCH = 64,            /* accepted at once when nobody took them */
 	COMPLAIN_US = 10 * 1000 * 1000
 };
 
@@ -231,9 +239,8 @@ accept_one(struct http_listener *l)
 	return ACCEPTED_ALL;
 }
 
-/* Accept count connections; more: whether others are thought to wait. */
-static void
-accept_some(struct http_listener *l, int count, bool more)
+static enum accepted
+accept_some(struct http_listener *l, int count)
 {
 	enum accepted result = ACCEPTED_ALL;
 	int i;
@@ -243,12 +250,18 @@ accept_some(struct http_listener *l, int count, bool more)
 	if (result == ACCEPTED_FULL) {
 		l->hold = HTTP_LISTENER_HELD;
 		l->hold_until_us = clock_steady_us() + HELD_US;
-	} else if (result == ACCEPTED_ALL && more) {
-		l->hold = HTTP_LISTENER_YIELDING;
-		l->hold_until_us = clock_steady_us() + YIELD_US;
-	} else {
+	} else if (result == ACCEPTED_EMPTY) {
 		l->hold = HTTP_LISTENER_OPEN;
 	}
+	return result;
+}
+
+static void
+yield_from_now(struct http_listener *l)
+{
+	l->hold = HTTP_LISTENER_YIELDING;
+	l->looks = LOOKS;
+	l->hold_until_us = clock_steady_us() + LOOK_US;
 }
 
 void
@@ -257,12 +270,42 @@ http_listener_event(struct http_listener *l)
 	if (l->hold != HTTP_LISTENER_OPEN)
 		return;
 	if (http_peers_look(l->peers, false).spare > 0) {
-		accept_some(l, 1, false);
+		accept_some(l, 1);
 		return;
 	}
 	/* A request taken now would wait here while others may be idle. */
-	l->hold = HTTP_LISTENER_YIELDING;
-	l->hold_until_us = clock_steady_us() + YIELD_US;
+	l->batch = 1;
+	yield_from_now(l);
+}
+
+static bool
+is_waiting(const struct http_listener *l)
+{
+	struct pollfd p = {.fd = l->fd, .events = POLLIN};
+
+	return poll(&p, 1, 0) > 0;
+}
+
+/*
+ * One look at what we leave to others. When they do not take it, they are
+ * all busy: take some, and twice as many each time, so that whoever waits
+ * too long is told so.
+ */
+static void
+look_again(struct http_listener *l)
+{
+	if (!is_waiting(l)) {
+		l->hold = HTTP_LISTENER_OPEN;
+		return;
+	}
+	l->hold_until_us = clock_steady_us() + LOOK_US;
+	if (--l->looks > 0)
+		return;
+	if (accept_some(l, l->batch) != ACCEPTED_ALL)
+		return;
+	if (l->batch < BATCH_MAX)
+		l->batch *= 2;
+	yield_from_now(l);
 }
 
 /*
@@ -290,14 +333,16 @@ http_listener_tick(struct http_listener *l)
 
 	if (l->hold == HTTP_LISTENER_HELD && now >= l->hold_until_us)
 		l->hold = HTTP_LISTENER_OPEN;
+	if (l->hold == HTTP_LISTENER_YIELDING && now >= l->hold_until_us)
+		look_again(l);
 	for (;;) {
 		/* Ask first: a worker may become idle at any moment. */
 		spare = http_peers_look(l->peers,
 		    l->hold == HTTP_LISTENER_YIELDING).spare;
-		if (l->hold != HTTP_LISTENER_YIELDING ||
-		    (spare <= 0 && now < l->hold_until_us))
+		if (l->hold != HTTP_LISTENER_YIELDING || spare <= 0)
 			break;
-		accept_some(l, spare > 0 ? spare : BATCH, true);
+		if (accept_some(l, spare) == ACCEPTED_ALL)
+			yield_from_now(l);
 	}
 	set_mode(l, best_mode(l, spare));
 }

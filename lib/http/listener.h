@@ -35,6 +35,8 @@ struct http_listener {
 	enum http_listener_mode mode;
 	enum http_listener_hold hold;
 	int64_t hold_until_us;
+	int looks;             /* while yielding: left before we accept */
+	int batch;             /* and then, so many */
 	int64_t quiet_until_us; /* no complaint before */
 };
 
