@@ -236,14 +236,14 @@ take_split_target(struct http_request *req, char *const *envp,
 		buf_putc(&target, '?');
 		buf_puts(&target, query);
 	}
-	if (target.failed)
-		result = err_set(err, ERR_BAD_REQUEST,
-		    "the request target is too long");
-	else if (target.len == 0)
-		result = err_set(err, ERR_BAD_REQUEST,
+	if (target.failed || target.len == 0) {
+		keep_shown(&req->path, target.len > 0 ? target.data : "");
+		result = err_set(err, ERR_BAD_REQUEST, target.failed ?
+		    "the request target is too long" :
 		    "the request has no target");
-	else
+	} else {
 		result = take_target(req, target.data, base, err);
+	}
 	buf_fini(&target);
 	return result;
 }
