@@ -1,0 +1,624 @@
+/*
+ * The server as web servers meet it: processes on one listening socket,
+ * kept-alive connections, overload, and the way it stops.
+ */
+#include "http/request.h"
+#include "http/response.h"
+#include "http/server.h"
+
+#include "fcgi_client.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+enum { ID = 1, UNFINISHED = 3, FAILED = 4 };
+
+/* One listening socket and the pipes by which tests hold requests back. */
+struct site {
+	char folder[64];
+	struct sockaddr_un address;
+	int listen_fd;
+	int entered[2]; /* a held handler writes its pid */
+	int release[2]; /* and waits for a byte */
+};
+
+static void
+site_open(struct site *s)
+{
+	memset(s, 0, sizeof(*s));
+	snprintf(s->folder, sizeof(s->folder), "/tmp/reprise-test-XXXXXX");
+	assert_non_null(mkdtemp(s->folder));
+	s->address.sun_family = AF_UNIX;
+	snprintf(s->address.sun_path, sizeof(s->address.sun_path), "%s/s",
+	    s->folder);
+	s->listen_fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_not_equal(s->listen_fd, -1);
+	assert_int_equal(bind(s->listen_fd,
+	    (const struct sockaddr *)&s->address, sizeof(s->address)), 0);
+	assert_int_equal(listen(s->listen_fd, 1024), 0);
+	assert_int_equal(pipe(s->entered), 0);
+	assert_int_equal(pipe(s->release), 0);
+}
+
+static void
+site_close(struct site *s)
+{
+	close(s->listen_fd);
+	close(s->entered[0]);
+	close(s->entered[1]);
+	close(s->release[0]);
+	close(s->release[1]);
+	unlink(s->address.sun_path);
+	rmdir(s->folder);
+}
+
+/* ---- the process under test --------------------------------------------- */
+
+static void
+hold(const struct site *s)
+{
+	pid_t pid = getpid();
+	char byte;
+
+	if (write(s->entered[1], &pid, sizeof(pid)) != sizeof(pid) ||
+	    read(s->release[0], &byte, 1) != 1)
+		_exit(FAILED);
+}
+
+/*
+ * Answers with the body, or as the path says: /pid, /hold (with the pid,
+ * once released), /broken.
+ */
+static enum http_outcome
+handle(struct http_conn *c, bool overloaded, void *ctx)
+{
+	const struct site *s = ctx;
+	struct http_request req;
+	struct http_response r;
+	struct buf body;
+	bool broken;
+
+	buf_init(&body, ANSWER_MAX);
+	http_request_parse(&req, c->envp, "/", NULL);
+	http_response_init(&r, c, false);
+	http_conn_read_all(c, &body, NULL);
+	http_response_status(&r, overloaded ? 503 : 200);
+	broken = strcmp(req.path, "/broken") == 0;
+	if (!overloaded && strcmp(req.path, "/hold") == 0)
+		hold(s);
+	if (strcmp(req.path, "/hold") == 0 || strcmp(req.path, "/pid") == 0)
+		buf_printf(&body, "%d", (int)getpid());
+	http_response_body(&r, body.data, body.len);
+	if (broken)
+		http_response_flush(&r);
+	else
+		http_response_end(&r);
+	http_response_fini(&r);
+	http_request_fini(&req);
+	buf_fini(&body);
+	return broken ? HTTP_BROKEN : HTTP_COMPLETE;
+}
+
+static struct http_server_config
+usual_config(struct site *s)
+{
+	struct http_server_config config = {
+		.listen_fd = s->listen_fd,
+		.threads = 2,
+		.queue_timeout_ms = 600 * 1000,
+		.drain_timeout_ms = 600 * 1000,
+		.io_timeout_ms = 600 * 1000,
+		.handler = handle,
+		.ctx = s
+	};
+
+	return config;
+}
+
+static pid_t
+spawn(const struct http_server_config *config)
+{
+	struct err err = ERR_INIT;
+	bool all_done = false;
+	pid_t pid = fork();
+
+	assert_int_not_equal(pid, -1);
+	if (pid != 0)
+		return pid;
+	if (http_server_run(config, &all_done, &err) == -1)
+		_exit(FAILED);
+	if (!all_done)
+		_exit(UNFINISHED);
+	/* Not _exit: what a sanitizer has to say comes at exit. */
+	exit(0);
+}
+
+static int
+await_exit(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void
+stop(pid_t pid)
+{
+	kill(pid, SIGTERM);
+	assert_int_equal(await_exit(pid), 0);
+}
+
+/* ---- the web server's side ---------------------------------------------- */
+
+static int
+dial(const struct site *s)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(connect(fd, (const struct sockaddr *)&s->address,
+	    sizeof(s->address)), 0);
+	return fd;
+}
+
+static void
+ask(int fd, bool keep, const char *uri, const char *body)
+{
+	struct buf records;
+
+	buf_init(&records, 1 << 20);
+	fcgi_put_request(&records, ID, keep, uri, body, strlen(body));
+	assert_int_equal(fcgi_send_buf(fd, &records), 0);
+	buf_fini(&records);
+}
+
+/* Read a whole answer that has this status and return its body (owned). */
+static char *
+hear(int fd, int status)
+{
+	struct fcgi_answer a;
+	char start[32], *body;
+
+	fcgi_read_answer(fd, ID, &a);
+	assert_true(a.ended);
+	assert_false(a.bad);
+	snprintf(start, sizeof(start), "Status: %d ", status);
+	assert_memory_equal(a.out.data, start, strlen(start));
+	body = strstr(a.out.data, "\r\n\r\n");
+	assert_non_null(body);
+	body = strdup(body + 4);
+	assert_non_null(body);
+	buf_fini(&a.out);
+	return body;
+}
+
+static void
+hear_text(int fd, int status, const char *want)
+{
+	char *got = hear(fd, status);
+
+	assert_string_equal(got, want);
+	free(got);
+}
+
+static pid_t
+hear_pid(int fd)
+{
+	char *got = hear(fd, 200);
+	long pid = strtol(got, NULL, 10);
+
+	free(got);
+	return (pid_t)pid;
+}
+
+static pid_t
+await_entered(const struct site *s)
+{
+	pid_t pid;
+
+	assert_int_equal(read(s->entered[0], &pid, sizeof(pid)), sizeof(pid));
+	return pid;
+}
+
+static void
+release(const struct site *s)
+{
+	assert_int_equal(write(s->release[1], "x", 1), 1);
+}
+
+/* ---- serving ------------------------------------------------------------ */
+
+static void
+requests_are_served_with_and_without_keeping(void **state)
+{
+	struct site s;
+	struct http_server_config config;
+	pid_t pid;
+	int i, fd, kept;
+
+	(void)state;
+	site_open(&s);
+	config = usual_config(&s);
+	pid = spawn(&config);
+	kept = dial(&s);
+	for (i = 0; i < 50; i++) {
+		fd = dial(&s);
+		ask(fd, false, "/echo", "once");
+		ask(kept, true, "/echo", "again");
+		hear_text(fd, 200, "once");
+		hear_text(kept, 200, "again");
+		assert_true(fcgi_is_closed(fd));
+		close(fd);
+	}
+	stop(pid);
+	assert_true(fcgi_is_closed(kept));
+	close(kept);
+	site_close(&s);
+}
+
+/* More kept connections than threads, all busy and in turn. */
+static void
+kept_connections_starve_nobody(void **state)
+{
+	enum { CONNECTIONS = 40, ROUNDS = 8 };
+	struct site s;
+	struct http_server_config config;
+	int fds[CONNECTIONS], i, round;
+	pid_t pid;
+
+	(void)state;
+	site_open(&s);
+	config = usual_config(&s);
+	pid = spawn(&config);
+	for (i = 0; i < CONNECTIONS; i++)
+		fds[i] = dial(&s);
+	for (round = 0; round < ROUNDS; round++) {
+		for (i = 0; i < CONNECTIONS; i++)
+			ask(fds[i], true, "/echo", "all at once");
+		for (i = CONNECTIONS - 1; i >= 0; i--)
+			hear_text(fds[i], 200, "all at once");
+		for (i = 0; i < CONNECTIONS; i++) {
+			ask(fds[i], true, "/echo", "in turn");
+			hear_text(fds[i], 200, "in turn");
+		}
+	}
+	stop(pid);
+	for (i = 0; i < CONNECTIONS; i++)
+		close(fds[i]);
+	site_close(&s);
+}
+
+/* A connection that says nothing, or closes, keeps no thread. */
+static void
+silent_connections_hold_nobody_up(void **state)
+{
+	enum { CONNECTIONS = 20 };
+	struct site s;
+	struct http_server_config config;
+	int fds[CONNECTIONS], i, fd;
+	pid_t pid;
+
+	(void)state;
+	site_open(&s);
+	config = usual_config(&s);
+	config.threads = 1;
+	pid = spawn(&config);
+	for (i = 0; i < CONNECTIONS; i++)
+		fds[i] = dial(&s);
+	fd = dial(&s);
+	ask(fd, true, "/echo", "1");
+	hear_text(fd, 200, "1");
+	for (i = 0; i < CONNECTIONS / 2; i++)
+		close(fds[i]);
+	ask(fd, true, "/echo", "2");
+	hear_text(fd, 200, "2");
+	for (; i < CONNECTIONS; i++) {
+		ask(fds[i], false, "/echo", "late");
+		hear_text(fds[i], 200, "late");
+		close(fds[i]);
+	}
+	stop(pid);
+	close(fd);
+	site_close(&s);
+}
+
+static void
+a_broken_answer_is_cut_off(void **state)
+{
+	struct site s;
+	struct http_server_config config;
+	struct fcgi_answer a;
+	pid_t pid;
+	int fd;
+
+	(void)state;
+	site_open(&s);
+	config = usual_config(&s);
+	pid = spawn(&config);
+	fd = dial(&s);
+	ask(fd, true, "/broken", "half");
+	fcgi_read_answer(fd, ID, &a);
+	assert_false(a.ended || a.bad);
+	assert_non_null(strstr(a.out.data, "half"));
+	buf_fini(&a.out);
+	close(fd);
+	stop(pid);
+	site_close(&s);
+}
+
+/* ---- overload ----------------------------------------------------------- */
+
+static void
+who_waits_too_long_is_told(void **state)
+{
+	struct site s;
+	struct http_server_config config;
+	int held, fresh, kept;
+	pid_t pid;
+
+	(void)state;
+	site_open(&s);
+	config = usual_config(&s);
+	config.threads = 1;
+	config.queue_timeout_ms = 10;
+	pid = spawn(&config);
+	kept = dial(&s);
+	ask(kept, true, "/hold", "");
+	await_entered(&s);
+	release(&s);
+	assert_int_equal(hear_pid(kept), pid);
+	held = dial(&s);
+	ask(held, true, "/hold", "");
+	await_entered(&s);
+	/* A new connection and a kept one, while the one thread is held. */
+	fresh = dial(&s);
+	ask(fresh, false, "/echo", "new");
+	ask(kept, true, "/echo", "kept");
+	hear_text(fresh, 503, "new");
+	hear_text(kept, 503, "kept");
+	release(&s);
+	assert_int_equal(hear_pid(held), pid);
+	/* All is well again, on the same connections. */
+	ask(kept, true, "/hold", "");
+	await_entered(&s);
+	release(&s);
+	assert_int_equal(hear_pid(kept), pid);
+	stop(pid);
+	close(held);
+	close(fresh);
+	close(kept);
+	site_close(&s);
+}
+
+/*
+ * Two processes of one thread each: the second request goes to the process
+ * that is free, however often, and never waits behind the held one.
+ */
+static void
+a_busy_process_leaves_requests_to_others(void **state)
+{
+	struct site s;
+	struct http_server_config config;
+	pid_t one, two, busy, pid;
+	int held, fd, i;
+
+	(void)state;
+	site_open(&s);
+	config = usual_config(&s);
+	config.threads = 1;
+	one = spawn(&config);
+	two = spawn(&config);
+	held = dial(&s);
+	ask(held, false, "/hold", "");
+	busy = await_entered(&s);
+	for (i = 0; i < 30; i++) {
+		fd = dial(&s);
+		ask(fd, false, "/pid", "");
+		pid = hear_pid(fd);
+		assert_int_equal(pid, busy == one ? two : one);
+		close(fd);
+	}
+	release(&s);
+	assert_int_equal(hear_pid(held), busy);
+	close(held);
+	stop(one);
+	stop(two);
+	site_close(&s);
+}
+
+/* With fewer descriptors than connections, idle ones make room. */
+static void
+descriptors_running_out_end_nothing(void **state)
+{
+	enum { CONNECTIONS = 100 };
+	struct rlimit before, few;
+	struct site s;
+	struct http_server_config config;
+	int fds[CONNECTIONS], i;
+	pid_t pid;
+
+	(void)state;
+	site_open(&s);
+	config = usual_config(&s);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = before;
+	few.rlim_cur = 40;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	pid = spawn(&config);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	for (i = 0; i < CONNECTIONS; i++) {
+		fds[i] = dial(&s);
+		ask(fds[i], true, "/echo", "more");
+		hear_text(fds[i], 200, "more");
+	}
+	assert_true(fcgi_is_closed(fds[0]));
+	ask(fds[CONNECTIONS - 1], true, "/echo", "newest");
+	hear_text(fds[CONNECTIONS - 1], 200, "newest");
+	stop(pid);
+	for (i = 0; i < CONNECTIONS; i++)
+		close(fds[i]);
+	site_close(&s);
+}
+
+/* ---- stopping ----------------------------------------------------------- */
+
+static void
+sigterm_finishes_what_is_in_the_air(void **state)
+{
+	struct site s;
+	struct http_server_config config;
+	pid_t one, two, going, staying;
+	int held, fd, parked;
+
+	(void)state;
+	site_open(&s);
+	config = usual_config(&s);
+	one = spawn(&config);
+	two = spawn(&config);
+	held = dial(&s);
+	ask(held, true, "/hold", "");
+	going = await_entered(&s);
+	staying = going == one ? two : one;
+	kill(going, SIGTERM);
+	/* Each is answered, first by either, then by the one that stays. */
+	do {
+		fd = dial(&s);
+		ask(fd, false, "/pid", "");
+	} while (hear_pid(fd) != staying && close(fd) == 0);
+	close(fd);
+	kill(going, SIGTERM);
+	parked = dial(&s);
+	ask(parked, true, "/pid", "");
+	assert_int_equal(hear_pid(parked), staying);
+	release(&s);
+	assert_int_equal(hear_pid(held), going);
+	assert_true(fcgi_is_closed(held));
+	assert_int_equal(await_exit(going), 0);
+	/* The socket and the other process are as before. */
+	ask(parked, true, "/pid", "");
+	assert_int_equal(hear_pid(parked), staying);
+	fd = dial(&s);
+	ask(fd, false, "/pid", "");
+	assert_int_equal(hear_pid(fd), staying);
+	close(fd);
+	stop(staying);
+	assert_true(fcgi_is_closed(parked));
+	close(parked);
+	close(held);
+	site_close(&s);
+}
+
+/* What waits in the queue at SIGTERM is served as well. */
+static void
+sigterm_serves_the_queue(void **state)
+{
+	struct site s;
+	struct http_server_config config;
+	int held, queued;
+	pid_t pid;
+
+	(void)state;
+	site_open(&s);
+	config = usual_config(&s);
+	config.threads = 1;
+	pid = spawn(&config);
+	queued = dial(&s);
+	ask(queued, true, "/echo", "");
+	hear_text(queued, 200, "");
+	held = dial(&s);
+	ask(held, true, "/hold", "");
+	await_entered(&s);
+	ask(queued, true, "/echo", "patience");
+	/*
+	 * The signal is handled after the events that came before it, and
+	 * the parked connection's was one.
+	 */
+	kill(pid, SIGTERM);
+	release(&s);
+	assert_int_equal(hear_pid(held), pid);
+	hear_text(queued, 200, "patience");
+	assert_int_equal(await_exit(pid), 0);
+	close(held);
+	close(queued);
+	site_close(&s);
+}
+
+static void
+the_drain_is_bounded(void **state)
+{
+	struct site s;
+	struct http_server_config config;
+	pid_t pid;
+	int held;
+
+	(void)state;
+	site_open(&s);
+	config = usual_config(&s);
+	config.drain_timeout_ms = 20;
+	pid = spawn(&config);
+	held = dial(&s);
+	ask(held, true, "/hold", "");
+	await_entered(&s);
+	kill(pid, SIGINT);
+	assert_int_equal(await_exit(pid), UNFINISHED);
+	close(held);
+	site_close(&s);
+}
+
+static void
+what_cannot_start_says_so(void **state)
+{
+	struct site s;
+	struct http_server_config config;
+	struct err err = ERR_INIT;
+	bool all_done;
+	int fd[2];
+
+	(void)state;
+	site_open(&s);
+	config = usual_config(&s);
+	assert_int_equal(pipe(fd), 0);
+	config.listen_fd = fd[0];
+	assert_int_equal(http_server_run(&config, &all_done, &err), -1);
+	assert_int_equal(err.code, ERR_CONFIG);
+	config = usual_config(&s);
+	config.threads = 0;
+	err_clear(&err);
+	assert_int_equal(http_server_run(&config, &all_done, &err), -1);
+	assert_int_equal(err.code, ERR_CONFIG);
+	close(fd[0]);
+	close(fd[1]);
+	site_close(&s);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(requests_are_served_with_and_without_keeping),
+		cmocka_unit_test(kept_connections_starve_nobody),
+		cmocka_unit_test(silent_connections_hold_nobody_up),
+		cmocka_unit_test(a_broken_answer_is_cut_off),
+		cmocka_unit_test(who_waits_too_long_is_told),
+		cmocka_unit_test(a_busy_process_leaves_requests_to_others),
+		cmocka_unit_test(descriptors_running_out_end_nothing),
+		cmocka_unit_test(sigterm_finishes_what_is_in_the_air),
+		cmocka_unit_test(sigterm_serves_the_queue),
+		cmocka_unit_test(the_drain_is_bounded),
+		cmocka_unit_test(what_cannot_start_says_so),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
