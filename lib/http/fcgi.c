@@ -19,16 +19,15 @@
  * FCGX_Request members that libfcgi calls its own. They are used in this
  * file only, and have been at these places since 2.4.1.
  */
-#define FOLLOWS(member, before)                                                \
+#define FOLLOWS(member, before, type)                                          \
 	_Static_assert(offsetof(FCGX_Request, member) ==                       \
-		offsetof(FCGX_Request, before) +                               \
-		    sizeof(((FCGX_Request *)0)->before),                       \
+		offsetof(FCGX_Request, before) + sizeof(type),                 \
 	    "libfcgi's FCGX_Request is laid out as in 2.4.2")
-FOLLOWS(ipcFd, paramsPtr);
-FOLLOWS(isBeginProcessed, ipcFd);
-FOLLOWS(keepConnection, isBeginProcessed);
-FOLLOWS(listen_sock, flags);
-FOLLOWS(detached, listen_sock);
+FOLLOWS(ipcFd, paramsPtr, void *);
+FOLLOWS(isBeginProcessed, ipcFd, int);
+FOLLOWS(keepConnection, isBeginProcessed, int);
+FOLLOWS(listen_sock, flags, int);
+FOLLOWS(detached, listen_sock, int);
 _Static_assert(sizeof(((FCGX_Request *)0)->ipcFd) == sizeof(int) &&
 	sizeof(((FCGX_Request *)0)->keepConnection) == sizeof(int) &&
 	sizeof(((FCGX_Request *)0)->listen_sock) == sizeof(int),

@@ -31,6 +31,14 @@ enum {
 	COMPLAIN_US = 10 * 1000 * 1000
 };
 
+/* The address of a web server, as accept gives it. */
+union address {
+	struct sockaddr any;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+	struct sockaddr_storage storage;
+};
+
 enum accepted {
 	ACCEPTED_ALL,   /* as many as were asked for: there may be more */
 	ACCEPTED_EMPTY, /* there are no more */
@@ -132,23 +140,22 @@ complain(struct http_listener *l, int errnum)
  * lets this peer by. libfcgi would look at it in its own accept.
  */
 static bool
-is_allowed(const struct http_listener *l, const struct sockaddr_storage *sa)
+is_allowed(const struct http_listener *l, const union address *from)
 {
-	const struct sockaddr_in *in = (const void *)sa;
-	const struct sockaddr_in6 *in6 = (const void *)sa;
 	char address[INET6_ADDRSTRLEN] = "";
 	const char *rest = l->allowed, *item;
 	size_t len;
 
 	if (!l->tcp || l->allowed == NULL || *l->allowed == '\0')
 		return true;
-	if (sa->ss_family == AF_INET)
-		inet_ntop(AF_INET, &in->sin_addr, address, sizeof(address));
-	else if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
-		inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], address,
+	if (from->any.sa_family == AF_INET)
+		inet_ntop(AF_INET, &from->in.sin_addr, address,
+		    sizeof(address));
+	else if (IN6_IS_ADDR_V4MAPPED(&from->in6.sin6_addr))
+		inet_ntop(AF_INET, &from->in6.sin6_addr.s6_addr[12], address,
 		    sizeof(address));
 	else
-		inet_ntop(AF_INET6, &in6->sin6_addr, address,
+		inet_ntop(AF_INET6, &from->in6.sin6_addr, address,
 		    sizeof(address));
 	while ((item = text_next_item(&rest, ",", &len)) != NULL) {
 		if (len == strlen(address) && strncmp(item, address, len) == 0)
@@ -176,11 +183,11 @@ http_socket_timeouts(int fd, int64_t read_ms, int64_t write_ms)
 }
 
 static void
-admit(struct http_listener *l, int fd, const struct sockaddr_storage *sa)
+admit(struct http_listener *l, int fd, const union address *from)
 {
 	int on = 1;
 
-	if (!is_allowed(l, sa)) {
+	if (!is_allowed(l, from)) {
 		close(fd);
 		return;
 	}
@@ -223,8 +230,8 @@ judge(struct http_listener *l, int errnum)
 static enum accepted
 accept_one(struct http_listener *l)
 {
-	struct sockaddr_storage sa = {0};
-	socklen_t len = sizeof(sa);
+	union address from;
+	socklen_t len = sizeof(from);
 	int fd;
 
 	if (http_peers_look(l->peers, false).open >= l->max_open &&
@@ -232,10 +239,11 @@ accept_one(struct http_listener *l)
 		complain(l, EMFILE);
 		return ACCEPTED_FULL;
 	}
-	fd = accept4(l->fd, (struct sockaddr *)&sa, &len, SOCK_CLOEXEC);
+	memset(&from, 0, sizeof(from));
+	fd = accept4(l->fd, &from.any, &len, SOCK_CLOEXEC);
 	if (fd == -1)
 		return judge(l, errno);
-	admit(l, fd, &sa);
+	admit(l, fd, &from);
 	return ACCEPTED_ALL;
 }
 

@@ -411,10 +411,11 @@ http_server_run(const struct http_server_config *config, bool *all_done,
 	}
 	accept_loop(s);
 	*all_done = !http_peers_look(s->peers, false).in_air;
-	/* Threads that are still in the handler go on using all of it. */
 	if (*all_done)
 		server_free(s);
 	else
+		/* s is left to the threads that are still in the handler. */
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
 		diag(LOG_WARNING, "stopping with requests unfinished");
 	return 0;
 }
