@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -135,6 +136,8 @@ spawn(const struct http_server_config *config)
 	assert_int_not_equal(pid, -1);
 	if (pid != 0)
 		return pid;
+	/* A test that fails or hangs leaves no process behind. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (http_server_run(config, &all_done, &err) == -1)
 		_exit(FAILED);
 	if (!all_done)
@@ -620,5 +623,6 @@ main(void)
 		cmocka_unit_test(what_cannot_start_says_so),
 	};
 
+	alarm(300);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
