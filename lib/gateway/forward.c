@@ -10,7 +10,7 @@
 enum { HELD_UPLOAD_BYTES = 64 * 1024 };
 
 static void
-perform(struct exchange *x, struct relay *r, struct upstream_request *request)
+perform(struct exchange *x, struct relay *r, struct upstream_request request)
 {
 	struct upstream_sink sink = relay_sink(r);
 	struct upstream_report report = {0};
@@ -19,18 +19,18 @@ perform(struct exchange *x, struct relay *r, struct upstream_request *request)
 	int rc;
 
 	http_headers_init(&headers);
-	request->upstream = x->upstream;
-	request->method = x->request.method;
-	request->path = x->request.path;
-	request->query = x->request.query;
-	request->headers = &headers;
-	request->watch_fd = http_conn_watch_fd(x->conn);
-	request->tick_ms = x->gateway->conf->server.heartbeat_ms;
+	request.upstream = x->upstream;
+	request.method = x->request.method;
+	request.path = x->request.path;
+	request.query = x->request.query;
+	request.headers = &headers;
+	request.watch_fd = http_conn_watch_fd(x->conn);
+	request.tick_ms = x->gateway->conf->server.heartbeat_ms;
 	rc = headers_for_upstream(&headers, &x->request.headers, r->follow);
 	if (rc == -1)
 		err_set(&err, ERR_MEMORY, "out of memory");
 	else
-		rc = upstream_perform(x->gateway->upstreams, request, &sink,
+		rc = upstream_perform(x->gateway->upstreams, &request, &sink,
 		    &report, &err);
 	relay_end(r, rc, &err);
 	http_headers_fini(&headers);
@@ -51,7 +51,7 @@ forward_cached_format(struct exchange *x)
 		recorder_refuse(&relay.recorder, x->verdict);
 	else if (x->control.ttl_ms == 0)
 		recorder_refuse(&relay.recorder, WIRE_ZERO_TTL);
-	perform(x, &relay, &request);
+	perform(x, &relay, request);
 	relay_fini(&relay);
 }
 
@@ -120,6 +120,6 @@ forward_untouched(struct exchange *x)
 		request.read_arg = &upload;
 	}
 	relay_init(&relay, x, false);
-	perform(x, &relay, &request);
+	perform(x, &relay, request);
 	relay_fini(&relay);
 }

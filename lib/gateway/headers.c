@@ -11,13 +11,12 @@ static const char *const never_stored[] = {"Date", "Age", "Set-Cookie",
     "Retry-After", "x-ratelimit-*", "anthropic-ratelimit-*", "x-request-id",
     "request-id", "x-upstream-request-id", "cf-ray", "cf-cache-status",
     "openai-processing-ms", "x-envoy-upstream-service-time", "server-timing",
-    "Content-Length", "Connection", "Keep-Alive", "Transfer-Encoding", "Via",
+    "Content-Length", "Location", "Connection", "Keep-Alive", "Transfer-Encoding", "Via",
     NULL};
 
 /* Headers that are about another hop or cache, or that we say ourselves. */
 static const char *const never_passed[] = {"X-Cache", "Cache-Status",
-    "X-Accel-*", "X-Sendfile", "X-Sendfile2", "X-LIGHTTPD-*", "Status",
-    "X-CGI-*", "Alt-Svc", "X-Request-Id", NULL};
+    "Alt-Svc", "X-Request-Id", NULL};
 
 /* Request headers meant for Reprise alone. */
 static const char *const said_to_us[] = {"X-Cache-*", NULL};
@@ -49,7 +48,7 @@ headers_replayable(const char *name, enum entry_mode mode)
 bool
 headers_pass_down(const char *name)
 {
-	return !is_listed(name, never_passed);
+	return !http_is_server_order(name) && !is_listed(name, never_passed);
 }
 
 int

@@ -89,7 +89,8 @@ own_serve(struct exchange *x)
 	size_t i = 0;
 	int status;
 
-	while (i < N_ENDPOINTS && strcmp(endpoints[i].path, x->request.path))
+	while (i < N_ENDPOINTS && strcmp(endpoints[i].path,
+	    x->request.path) != 0)
 		i++;
 	x->allow = "GET, HEAD";
 	if (i == N_ENDPOINTS)

@@ -87,6 +87,12 @@ pass_headers(struct relay *r, const struct http_headers *headers)
 
 	for (i = 0; i < headers->count; i++) {
 		h = &headers->list[i];
+		/*
+		 * CGI's "local redirect" (RFC 3875 section 6.2.2): with 200,
+		 * a server may serve that path of its own instead.
+		 */
+		if (r->status == 200 && strcasecmp(h->name, "Location") == 0)
+			continue;
 		if (headers_pass_down(h->name))
 			http_response_header(response, h->name, h->value);
 		else if (strcasecmp(h->name, "X-Request-Id") == 0)

@@ -243,8 +243,8 @@ http_headers_strip_hop_by_hop(struct http_headers *h)
 	remove_marked(h, doomed);
 }
 
-static bool
-is_server_order(const char *name)
+bool
+http_is_server_order(const char *name)
 {
 	const char *prefix;
 	size_t i;
@@ -257,15 +257,4 @@ is_server_order(const char *name)
 			return true;
 	}
 	return false;
-}
-
-void
-http_headers_strip_server_orders(struct http_headers *h)
-{
-	bool doomed[HTTP_HEADERS_MAX];
-	size_t i;
-
-	for (i = 0; i < h->count; i++)
-		doomed[i] = is_server_order(h->list[i].name);
-	remove_marked(h, doomed);
 }

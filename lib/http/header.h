@@ -61,12 +61,12 @@ bool http_headers_has_token(const struct http_headers *h, const char *name,
 void http_headers_strip_hop_by_hop(struct http_headers *h);
 
 /*
- * Remove what a web server takes as an order when a CGI program says it,
- * and an upstream must not be able to give: Status, X-Accel-* (nginx),
- * X-LIGHTTPD-*, X-Sendfile and its variants (lighttpd, Apache). Such a
- * field could make the server hand out a local file.
+ * Whether a web server takes a field of that name as an order when a CGI
+ * program says it: Status, X-Accel-* (nginx), X-LIGHTTPD-*, X-Sendfile and
+ * its variants (lighttpd, Apache). It could make the server hand out a
+ * local file, so an upstream must not be able to give it. Any thread.
  */
-void http_headers_strip_server_orders(struct http_headers *h);
+bool http_is_server_order(const char *name);
 
 /* Whether s is a non-empty token (RFC 9110 section 5.6.2). Any thread. */
 bool http_is_token(const char *s);

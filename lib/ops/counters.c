@@ -194,10 +194,13 @@ open_existing(const struct conf *conf, char *path, size_t size)
 
 	if (fd != -1 || strcmp(conf->server.state_file, "auto") != 0)
 		return fd;
-	user = strrchr(path, '/') + sizeof("reprise-");
+	/* ".../reprise-0-abc.counters" becomes ".../reprise-*-abc.counters" */
+	user = strrchr(path, '/') + sizeof("/reprise-") - 1;
 	rest = strchr(user, '-');
-	memmove(user + 1, rest, strlen(rest) + 1);
+	if (rest == NULL || rest == user)
+		return -1;
 	*user = '*';
+	memmove(user + 1, rest, strlen(rest) + 1);
 	if (glob(path, 0, NULL, &found) == 0) {
 		snprintf(path, size, "%s", found.gl_pathv[0]);
 		globfree(&found);

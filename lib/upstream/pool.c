@@ -78,7 +78,7 @@ remove_at(struct upstream_pool *pool, size_t i)
 
 	pool->n_idle--;
 	memmove(&pool->idle[i], &pool->idle[i + 1],
-	    (pool->n_idle - i) * sizeof(pool->idle[0]));
+	    (pool->n_idle - i) * sizeof(struct pool_handle *));
 	return handle;
 }
 

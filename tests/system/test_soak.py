@@ -16,9 +16,10 @@ from harness import Site, sse_events, wait_until
 SECONDS = float(os.environ.get("SOAK_SECONDS", "60"))
 SEED = int(os.environ.get("SOAK_SEED", "1"))
 CLIENTS = 12
-BROKEN = ["cut", "half", "drop", "reset", "no-done", "no-finish",
-          "error-event", "error-done", "garbage-event", "after-done",
-          "close-early", "garbage", "error-body", "bad-json", "empty"]
+BROKEN = ["cut", "half", "drop", "reset", "no-finish", "close-early",
+          "garbage", "error-body", "bad-json", "empty"]
+BROKEN_STREAMS = BROKEN + ["no-done", "error-event", "error-done",
+                           "garbage-event", "after-done"]
 
 
 def footprint(pids):
@@ -71,7 +72,8 @@ class Clients:
         question = "soak %d" % rnd.randrange(400)
         knobs = {"words": rnd.randrange(1, 60)}
         if kind == "fault":
-            knobs = {"fault": rnd.choice(BROKEN)}
+            knobs = {"fault": rnd.choice(BROKEN_STREAMS if stream
+                                         else BROKEN)}
             question += " broken %s" % knobs["fault"]
         if rnd.random() < 0.1:
             knobs["gap"] = 3
