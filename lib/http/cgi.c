@@ -100,21 +100,24 @@ cgi_flush(struct http_conn *conn)
 	return c->waiting.len > 0 ? send_all(c, NULL, 0) : 0;
 }
 
-/* A pipe tells of its reader by POLLERR, which nobody can read for. */
 static int
 cgi_watch_fd(const struct http_conn *conn)
 {
-	(void)conn;
-	return -1;
+	return ((const struct http_cgi *)conn)->leave_fd;
 }
 
 static bool
 cgi_peer_left(struct http_conn *conn)
 {
 	const struct http_cgi *c = (const struct http_cgi *)conn;
-	struct pollfd p = {.fd = c->out_fd};
+	/* A pipe tells of its reader by POLLERR. */
+	struct pollfd p[2] = {
+		{.fd = c->out_fd},
+		{.fd = c->leave_fd, .events = POLLIN}
+	};
 
-	return poll(&p, 1, 0) > 0 && (p.revents & (POLLERR | POLLHUP)) != 0;
+	return poll(p, 2, 0) > 0 &&
+	    ((p[0].revents & (POLLERR | POLLHUP)) != 0 || p[1].revents != 0);
 }
 
 static const struct http_conn_ops cgi_ops = {
@@ -126,13 +129,15 @@ static const struct http_conn_ops cgi_ops = {
 };
 
 void
-http_cgi_init(struct http_cgi *c, char *const *envp, int in_fd, int out_fd)
+http_cgi_init(struct http_cgi *c, char *const *envp, int in_fd, int out_fd,
+    int leave_fd)
 {
 	memset(&c->conn, 0, sizeof(c->conn));
 	c->conn.ops = &cgi_ops;
 	c->conn.envp = envp;
 	c->in_fd = in_fd;
 	c->out_fd = out_fd;
+	c->leave_fd = leave_fd;
 	c->cut_short = false;
 	c->waiting.len = 0;
 	c->left = http_env_content_length(envp);

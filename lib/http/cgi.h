@@ -14,6 +14,7 @@
 struct http_cgi {
 	struct http_conn conn; /* first: the two are cast into each other */
 	int in_fd, out_fd;
+	int leave_fd;          /* readable once the client has left; or -1 */
 	int64_t left;          /* bytes of the body to come; -1: until EOF */
 	bool cut_short;
 	struct http_output waiting;
@@ -24,10 +25,12 @@ struct http_cgi {
  * long as CONTENT_LENGTH says. Without one it goes on to the end of
  * in_fd, but is empty when the method has no body as a rule (GET, HEAD,
  * OPTIONS, DELETE) and no transfer coding is named, as nobody may ever
- * close in_fd. SIGPIPE must be ignored. One thread at a time.
+ * close in_fd. leave_fd, or -1, becomes readable when the client leaves
+ * (for example a signalfd, as web servers tell it by SIGTERM). SIGPIPE must
+ * be ignored. One thread at a time.
  */
 void http_cgi_init(struct http_cgi *c, char *const *envp, int in_fd,
-    int out_fd);
+    int out_fd, int leave_fd);
 
 /*
  * End it: read what is left of the body and send what waits; when broken,

@@ -425,13 +425,22 @@ http_server_run_cgi(http_handler *handler, void *ctx)
 {
 	struct sigaction act = {.sa_handler = SIG_IGN};
 	struct http_cgi cgi;
+	sigset_t leave;
 	bool broken;
 
 	sigaction(SIGPIPE, &act, NULL);
-	/* The web server's way to say that the client has left. */
+	/*
+	 * The web server's way to say that the client has left (SIGKILL may
+	 * follow in a few seconds): the request still gets its record. An
+	 * ignored signal would never arrive.
+	 */
 	act.sa_handler = SIG_DFL;
 	sigaction(SIGTERM, &act, NULL);
-	http_cgi_init(&cgi, environ, STDIN_FILENO, STDOUT_FILENO);
+	sigemptyset(&leave);
+	sigaddset(&leave, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &leave, NULL);
+	http_cgi_init(&cgi, environ, STDIN_FILENO, STDOUT_FILENO,
+	    signalfd(-1, &leave, SFD_CLOEXEC | SFD_NONBLOCK));
 	broken = handler(&cgi.conn, false, ctx) == HTTP_BROKEN;
 	http_cgi_end(&cgi, broken);
 	return broken ? 1 : 0;
