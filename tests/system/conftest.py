@@ -45,6 +45,15 @@ def demo():
         yield d
 
 
+@pytest.fixture(autouse=True)
+def alive(memcached, demo):
+    """What one test brought down must not fail all that follow."""
+    if not demo.process.running():
+        demo.start()
+    if not memcached.process.running():
+        memcached.start()
+
+
 NAMES = itertools.count()
 
 

@@ -57,17 +57,20 @@ def test_kept_connections_starve_nobody(server, memcached, demo):
 
 
 def test_every_worker_serves(memcached, demo, prompt):
-    """One thread each: streams that run at once need every process."""
-    options = {"server.threads": 1, "server.queue_timeout": "10s"}
-    with Site(memcached=memcached, demo=demo, options=options,
-              processes=3) as site:
-        streams = [site.send_chat("%s %d" % (prompt, i), demo={
-            "gap": 100, "words": 30}) for i in range(3)]
-        for s in streams:
-            s.head().read_until(b"\n\n")
-        assert demo.stats()["active"] == 3
-        for s in streams:
-            assert s.finish().clean
+    """Each alone, while the others are held."""
+    with Site(memcached=memcached, demo=demo, processes=3) as site:
+        assert site.chat(prompt).status == 200
+        pids = site.pids()
+        for alone in pids:
+            others = [p for p in pids if p != alone]
+            for p in others:
+                os.kill(p, signal.SIGSTOP)
+            try:
+                response = site.chat(prompt)
+            finally:
+                for p in others:
+                    os.kill(p, signal.SIGCONT)
+            assert response.header("X-Cache") == "HIT (exact)"
 
 
 class SystemdPool(Pool):

@@ -148,7 +148,7 @@ class Workspace:
             if stat.S_ISREG(os.stat(path).st_mode) and \
                     not path.endswith("/state"):
                 with open(path, errors="replace") as f:
-                    out.append("---- %s\n%s" % (path, f.read()[-20000:]))
+                    out.append("---- %s\n%s" % (path, f.read()[-8000:]))
         return "\n".join(out)
 
     def close(self):
