@@ -89,15 +89,22 @@ http_peers_free(struct http_peers *p)
 	free(p);
 }
 
-/* The functions named _locked are called with the mutex held. */
+/*
+ * The functions named _locked are called with the mutex held; this one
+ * releases it, so that whom it wakes does not find it taken.
+ */
 static void
-enqueue_locked(struct http_peers *p, struct http_peer *peer)
+enqueue_and_unlock(struct http_peers *p, struct http_peer *peer)
 {
+	bool overdue;
+
 	peer->ready_us = clock_steady_us();
 	TAILQ_INSERT_TAIL(&p->queue, peer, link);
 	p->n_queued++;
+	overdue = p->overdue_asleep && p->n_queued > p->n_idle;
+	pthread_mutex_unlock(&p->mutex);
 	pthread_cond_signal(&p->queued);
-	if (p->overdue_asleep && p->n_queued > p->n_idle)
+	if (overdue)
 		pthread_cond_signal(&p->overdue);
 }
 
@@ -136,8 +143,7 @@ http_peers_add(struct http_peers *p, int fd)
 	peer->fresh = true;
 	pthread_mutex_lock(&p->mutex);
 	p->n_open++;
-	enqueue_locked(p, peer);
-	pthread_mutex_unlock(&p->mutex);
+	enqueue_and_unlock(p, peer);
 	return 0;
 }
 
@@ -146,8 +152,7 @@ http_peers_ready(struct http_peers *p, struct http_peer *peer)
 {
 	pthread_mutex_lock(&p->mutex);
 	TAILQ_REMOVE(&p->parked, peer, link);
-	enqueue_locked(p, peer);
-	pthread_mutex_unlock(&p->mutex);
+	enqueue_and_unlock(p, peer);
 }
 
 void
@@ -327,9 +332,11 @@ http_peers_park(struct http_peers *p, struct http_peer *peer)
 void
 http_peers_drop(struct http_peers *p, struct http_peer *peer, bool close_fd)
 {
+	if (close_fd)
+		close(peer->fd);
 	pthread_mutex_lock(&p->mutex);
 	p->n_served--;
-	forget_locked(p, peer, close_fd);
+	forget_locked(p, peer, false);
 	if (p->stopping)
 		wake_locked(p);
 	pthread_mutex_unlock(&p->mutex);
