@@ -50,6 +50,17 @@ put_question(const struct exchange *x, const struct conf *conf,
 }
 
 static int
+put_key(struct exchange *x, const struct buf *canonical, struct buf *out,
+    struct err *err)
+{
+	if (lookup_key(x, err) == -1)
+		return -1;
+	line(out, "key", x->key_hex);
+	line(out, "canonical", canonical->data);
+	return 0;
+}
+
+static int
 explain(struct exchange *x, const struct conf *conf, const char *body,
     size_t body_len, struct buf *out, struct err *err)
 {
@@ -77,13 +88,11 @@ explain(struct exchange *x, const struct conf *conf, const char *body,
 		err_set(err, ERR_NO_UPSTREAM,
 		    "no upstream is configured for the model '%s'",
 		    x->facts.model);
-	} else if ((rc = lookup_key(x, err)) == 0) {
+	} else {
+		rc = 0;
 		put_question(x, conf, out);
-		if (x->facts.verdict == WIRE_STORABLE) {
-			line(out, "key", x->key_hex);
-			line(out, "canonical",
-			    canonical.data != NULL ? canonical.data : "");
-		}
+		if (x->facts.verdict == WIRE_STORABLE)
+			rc = put_key(x, &canonical, out, err);
 	}
 	buf_fini(&canonical);
 	return rc;

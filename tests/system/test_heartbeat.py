@@ -1,0 +1,42 @@
+"""server.heartbeat: comments while a stream is silent, never recorded."""
+
+import pytest
+
+from harness import Site
+
+BEAT = b": heartbeat\n\n"
+
+
+@pytest.fixture(scope="module")
+def site(memcached, demo):
+    with Site(memcached=memcached, demo=demo,
+              options={"server.heartbeat": "50ms"}) as s:
+        yield s
+
+
+def test_a_silent_stream_beats_between_events(site, prompt):
+    slow = {"gap": 200, "words": 4}
+    first = site.chat(prompt, demo=slow)
+    assert first.clean
+    assert BEAT in first.body
+    # Taken out, the upstream's bytes remain: no event was split.
+    upstream = site.direct(prompt, demo={"words": 4}).body
+    assert first.body.replace(BEAT, b"") == upstream
+    hit = site.chat(prompt)
+    assert hit.header("X-Cache") == "HIT (exact)"
+    assert hit.body == upstream
+
+
+def test_no_beat_inside_an_event(site, prompt):
+    # Each event comes in pieces, with silence between them.
+    knobs = {"split": 100, "gap": 120, "words": 2}
+    first = site.chat(prompt, demo=knobs)
+    upstream = site.direct(prompt, demo={"words": 2}).body
+    assert first.body.replace(BEAT, b"") == upstream
+
+
+def test_json_never_beats(site, prompt):
+    slow = {"gap": 200, "nolength": 1, "words": 20}
+    first = site.chat(prompt, stream=False, demo=slow)
+    assert first.body == site.direct(
+        prompt, stream=False, demo={"words": 20}).body
