@@ -56,7 +56,7 @@ def test_check_names_what_is_not_well(site):
 
 
 def test_check_tells_of_a_chunk_larger_than_memcached_takes(site):
-    with Memcached(extra=["-I", "128k", "-o", "slab_chunk_max=64k"]) as small:
+    with Memcached(extra=["-I", "128k", "-o", "slab_chunk_max=64"]) as small:
         done = reprise(site, "check",
                        env={"REPRISE_CACHE_SERVERS": small.server})
     assert done.returncode == 1
