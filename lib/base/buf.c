@@ -97,12 +97,22 @@ buf_putc(struct buf *b, char c)
 int
 buf_printf(struct buf *b, const char *fmt, ...)
 {
+	size_t room;
 	va_list ap;
 	int need;
 
+	/* Into what room there is; once more when that was too little. */
+	if (buf_reserve(b, 0) == -1)
+		return -1;
+	room = b->cap - b->len;
 	va_start(ap, fmt);
-	need = vsnprintf(NULL, 0, fmt, ap);
+	need = vsnprintf(b->data + b->len, room, fmt, ap);
 	va_end(ap);
+	if (need >= 0 && (size_t)need < room) {
+		b->len += (size_t)need;
+		return 0;
+	}
+	b->data[b->len] = '\0';
 	if (need < 0)
 		return fail(b);
 	if (buf_reserve(b, (size_t)need) == -1)

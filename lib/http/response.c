@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { HEAD_MAX = 2 * HTTP_HEADERS_MAX_BYTES };
+enum { HEAD_MAX = 2 * HTTP_HEADERS_MAX_BYTES, HEAD_USUAL = 1000 };
 
 static const struct {
 	int status;
@@ -52,6 +52,7 @@ http_response_init(struct http_response *r, struct http_conn *conn,
 	r->conn = conn;
 	r->head_only = head_only;
 	buf_init(&r->head, HEAD_MAX);
+	buf_reserve(&r->head, HEAD_USUAL);
 }
 
 void
@@ -83,7 +84,10 @@ http_response_header(struct http_response *r, const char *name,
 	/* Judged before, so that a field is appended whole or not at all. */
 	if (strlen(name) + strlen(value) + 8 > HEAD_MAX - r->head.len)
 		return -1;
-	return buf_printf(&r->head, "%s: %s\r\n", name, value);
+	buf_puts(&r->head, name);
+	buf_append(&r->head, ": ", 2);
+	buf_puts(&r->head, value);
+	return buf_append(&r->head, "\r\n", 2);
 }
 
 void

@@ -14,7 +14,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
-enum { STRING_MAX = 300, LINE_MAX_BYTES = 16 * 1024 };
+enum { STRING_MAX = 300, LINE_MAX_BYTES = 16 * 1024,
+	LINE_USUAL_BYTES = 900 };
 
 struct access_log {
 	char *path;             /* NULL: not a file */
@@ -193,6 +194,7 @@ access_log_write(struct access_log *log, const struct access_record *r)
 	int rc = -1;
 
 	buf_init(&line, LINE_MAX_BYTES);
+	buf_reserve(&line, LINE_USUAL_BYTES);
 	put_record(&line, r);
 	if (!line.failed)
 		rc = write_line(log, line.data, line.len);
