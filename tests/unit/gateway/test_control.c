@@ -1,0 +1,148 @@
+/* What callers may say about the cache, and which headers go where. */
+#include "gateway/control.h"
+#include "gateway/exchange.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+
+static const struct conf conf = {
+	.cache = {.ttl_ms = 3600000, .namespace = (char *)(uintptr_t)"usual"},
+};
+
+static int
+read_one(struct control *out, const char *name, const char *value,
+    struct err *err)
+{
+	static struct http_headers h; /* what *out borrows from */
+
+	http_headers_fini(&h);
+	http_headers_init(&h);
+	assert_int_equal(http_headers_add(&h, name, value), 0);
+	return control_read(out, &h, &conf, err);
+}
+
+static void
+test_silence_means_the_configured_way(void **state)
+{
+	struct control c;
+
+	(void)state;
+	assert_int_equal(read_one(&c, "Accept", "*/*", NULL), 0);
+	assert_true(c.read && c.store && !c.only_if_cached);
+	assert_true(c.max_age_s == -1);
+	assert_true(c.ttl_ms == 3600000);
+	assert_string_equal(c.namespace, "usual");
+}
+
+static void
+test_directives(void **state)
+{
+	struct control c;
+
+	(void)state;
+	read_one(&c, "Cache-Control", "no-cache", NULL);
+	assert_true(!c.read && c.store);
+	read_one(&c, "Cache-Control", "No-Store", NULL);
+	assert_true(!c.read && !c.store);
+	read_one(&c, "Cache-Control", "max-age=7, only-if-cached", NULL);
+	assert_true(c.read && c.only_if_cached && c.max_age_s == 7);
+	/* careful: what cannot be read allows nothing old */
+	read_one(&c, "Cache-Control", "max-age=soon", NULL);
+	assert_true(c.max_age_s == 0);
+}
+
+static void
+test_ttl_and_namespace(void **state)
+{
+	static const char *const bad_ttl[] = {"", "-1", "1.5", "x", "9999999d",
+	    "5 s x"};
+	struct err err = ERR_INIT;
+	char long_name[CACHE_NAMESPACE_MAX + 2];
+	struct control c;
+	size_t i;
+
+	(void)state;
+	read_one(&c, "X-Cache-TTL", "90", NULL);
+	assert_true(c.ttl_ms == 90000);
+	read_one(&c, "X-Cache-TTL", "10m", NULL);
+	assert_true(c.ttl_ms == 600000);
+	read_one(&c, "X-Cache-TTL", "0", NULL);
+	assert_true(c.ttl_ms == 0);
+	for (i = 0; i < sizeof(bad_ttl) / sizeof(bad_ttl[0]); i++) {
+		err_clear(&err);
+		assert_int_equal(
+		    read_one(&c, "X-Cache-TTL", bad_ttl[i], &err), -1);
+		assert_int_equal(err.code, ERR_BAD_REQUEST);
+		assert_non_null(strstr(err.text, "X-Cache-TTL"));
+	}
+	read_one(&c, "X-Cache-Namespace", "team:a/b", NULL);
+	assert_string_equal(c.namespace, "team:a/b");
+	memset(long_name, 'x', sizeof(long_name) - 1);
+	long_name[sizeof(long_name) - 1] = '\0';
+	assert_int_equal(
+	    read_one(&c, "X-Cache-Namespace", long_name, NULL), -1);
+	assert_int_equal(read_one(&c, "X-Cache-Namespace", "a b", NULL), -1);
+}
+
+static void
+test_what_is_replayed(void **state)
+{
+	static const char *const kept[] = {"Content-Type",
+	    "Access-Control-Allow-Origin", "openai-version", "Vary"};
+	static const char *const dropped[] = {"date", "AGE", "Set-Cookie",
+	    "Retry-After", "x-ratelimit-remaining-tokens", "X-Request-Id",
+	    "request-id", "CF-Ray", "openai-processing-ms", "Content-Length",
+	    "Transfer-Encoding", "X-Sendfile", "X-Accel-Redirect", "Status",
+	    "X-Cache"};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		assert_true(headers_replayable(kept[i], ENTRY_STREAM));
+	for (i = 0; i < sizeof(dropped) / sizeof(dropped[0]); i++)
+		assert_false(headers_replayable(dropped[i], ENTRY_JSON));
+	assert_false(headers_replayable("Cache-Control", ENTRY_STREAM));
+	assert_true(headers_replayable("Cache-Control", ENTRY_JSON));
+}
+
+static void
+test_what_goes_upstream(void **state)
+{
+	struct http_headers in, out;
+
+	(void)state;
+	http_headers_init(&in);
+	http_headers_init(&out);
+	http_headers_add(&in, "X-Cache-TTL", "5");
+	http_headers_add(&in, "x-cache-namespace", "n");
+	http_headers_add(&in, "Cache-Control", "no-cache");
+	http_headers_add(&in, "Authorization", "Bearer k");
+	assert_int_equal(headers_for_upstream(&out, &in, true), 0);
+	assert_int_equal(out.count, 1);
+	assert_string_equal(out.list[0].name, "Authorization");
+	http_headers_fini(&out);
+	/* where nothing is cached, Cache-Control is the upstream's */
+	assert_int_equal(headers_for_upstream(&out, &in, false), 0);
+	assert_string_equal(http_headers_get(&out, "cache-control"),
+	    "no-cache");
+	http_headers_fini(&out);
+	http_headers_fini(&in);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_silence_means_the_configured_way),
+	    cmocka_unit_test(test_directives),
+	    cmocka_unit_test(test_ttl_and_namespace),
+	    cmocka_unit_test(test_what_is_replayed),
+	    cmocka_unit_test(test_what_goes_upstream),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
