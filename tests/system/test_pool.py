@@ -1,6 +1,7 @@
 """The worker pool itself: sockets, reuse of connections, systemd."""
 
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -14,6 +15,7 @@ import pytest
 from harness import (ApacheProxyFcgi, LighttpdPool, Nginx, Pool, Site,
                      sample, wait_until)
 from harness.process import Process, clean_env
+from harness.workspace import BUILD
 
 
 def test_the_socket_is_for_the_server_alone(memcached, demo):
@@ -71,6 +73,22 @@ def test_every_worker_serves(memcached, demo, prompt):
                 for p in others:
                     os.kill(p, signal.SIGCONT)
             assert response.header("X-Cache") == "HIT (exact)"
+
+
+def test_the_sample_configuration_tells_the_defaults(tmp_path):
+    """What is commented out there is what holds without it."""
+    text = sample("reprise.conf")
+    # (A credential has no default to show.)
+    shown = re.sub(r"(?m)^;(?!key = )([a-z_]+ = )", r"\1", text)
+    assert shown != text
+    printed = []
+    for name, content in (("sample", text), ("shown", shown)):
+        (tmp_path / name).write_text(content)
+        printed.append(subprocess.run(
+            [os.path.join(BUILD, "reprise"), "-c", str(tmp_path / name),
+             "config"], env=clean_env(), capture_output=True, check=True,
+            text=True).stdout)
+    assert printed[0] == printed[1] != ""
 
 
 class SystemdPool(Pool):
