@@ -209,7 +209,7 @@ FUZZ_SECONDS ?= 600
 .PHONY: fuzz fuzz-build
 fuzz-build: $(FUZZ_BIN)
 fuzz:
-	@$(call packages,build check lint)
+	@$(call packages,build lint)
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)-fuzz CC=clang LIBFUZZER=1 \
 	    SAN=fuzzer-no-link,address,undefined \
 	    FUZZ_LDFLAGS=-fsanitize=fuzzer fuzz-build
