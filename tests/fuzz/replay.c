@@ -18,13 +18,20 @@ replay_file(const char *path)
 	FILE *file = fopen(path, "rb");
 	uint8_t *data, *exact;
 	size_t len;
+	int unread;
 
 	if (file == NULL || (data = malloc(INPUT_MAX)) == NULL) {
 		perror(path);
 		return -1;
 	}
 	len = fread(data, 1, INPUT_MAX, file);
+	unread = ferror(file) || fgetc(file) != EOF;
 	fclose(file);
+	if (unread) {
+		fprintf(stderr, "%s: not a file of under 16 MB\n", path);
+		free(data);
+		return -1;
+	}
 	/* A block of just that size, so that sanitizers see every overrun. */
 	exact = malloc(len > 0 ? len : 1);
 	if (exact != NULL) {
