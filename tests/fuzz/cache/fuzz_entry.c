@@ -1,10 +1,12 @@
 /*
  * Whatever bytes memcached hands out: a manifest is read or refused, and
- * what was read says the same again when written. Digests are made right
- * first, or nothing would ever get past them.
+ * what was read says the same again when written; of a meta block that was
+ * accepted, no byte is left out. Digests are made right first, or nothing
+ * would ever get past them.
  */
 #include "cache/compress.h"
 #include "cache/entry.h"
+#include "cache/meta.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +36,32 @@ unpack(const struct entry *e)
 	free(plain);
 }
 
+static int
+count_pair(void *arg, const char *name, const char *value)
+{
+	size_t *bytes = arg;
+
+	*bytes += 1 + strlen(name) + 1 + strlen(value) + 1;
+	return 0;
+}
+
+/* The object and the pairs of both kinds make up the whole block. */
+static void
+check_meta(const char *block, size_t len)
+{
+	json_t *meta = meta_read(block, len);
+	size_t bytes;
+
+	if (meta == NULL)
+		return;
+	bytes = strlen(block) + 1;
+	meta_each(block, len, 'h', count_pair, &bytes);
+	meta_each(block, len, 'v', count_pair, &bytes);
+	if (bytes != len)
+		abort();
+	json_decref(meta);
+}
+
 static void
 read_and_write(const uint8_t *bytes, size_t len)
 {
@@ -44,6 +72,7 @@ read_and_write(const uint8_t *bytes, size_t len)
 		return;
 	if (e.meta_len > len || e.body_len > len)
 		abort();
+	check_meta(e.meta, e.meta_len);
 	unpack(&e);
 	buf_init(&again, len);
 	if (entry_encode(&e, &again, NULL) == -1 || again.len != len ||
