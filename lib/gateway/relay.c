@@ -158,15 +158,15 @@ relay_head(void *arg, int status, const struct http_headers *headers)
 }
 
 /*
- * The piece that completes a JSON answer waits until it has been stored,
- * so that whoever has read the answer to its end finds it in the cache. A
- * stream's pieces never wait.
+ * The piece that completes an answer of known length waits until it has
+ * been stored, so that whoever has read the answer to its end finds it in
+ * the cache. (Others are complete for the client when the response ends,
+ * which is after storing.)
  */
 static bool
-is_last_of_json(const struct relay *r)
+is_last(const struct relay *r)
 {
-	return may_store(r) && r->recorder.mode == ENTRY_JSON &&
-	    r->received == r->expected;
+	return may_store(r) && r->received == r->expected;
 }
 
 static int
@@ -179,7 +179,7 @@ relay_data(void *arg, const char *bytes, size_t len)
 		recorder_data(&r->recorder, bytes, len);
 	if (r->client_left && !may_store(r))
 		return on_client_left(r);
-	if (is_last_of_json(r) && buf_append(&r->held, bytes, len) == 0)
+	if (is_last(r) && buf_append(&r->held, bytes, len) == 0)
 		return 0;
 	return send_on(r, bytes, len);
 }

@@ -19,7 +19,7 @@ struct relay {
 	int status;               /* the upstream's */
 	int64_t expected;         /* bytes by its Content-Length; -1 */
 	int64_t received;
-	struct buf held;          /* the last bytes of a JSON answer */
+	struct buf held;          /* the last piece of a known length */
 	int64_t last_write_us;
 	bool client_left;
 };

@@ -242,9 +242,12 @@ open_descriptors(struct server *s, struct err *err)
 {
 	sigset_t ends;
 
+	/* SIGUSR1 is FastCGI's own word for it, SIGQUIT some supervisors'. */
 	sigemptyset(&ends);
 	sigaddset(&ends, SIGTERM);
 	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGQUIT);
+	sigaddset(&ends, SIGUSR1);
 	pthread_sigmask(SIG_BLOCK, &ends, NULL);
 	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (s->epoll_fd == -1)

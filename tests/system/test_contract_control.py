@@ -197,17 +197,3 @@ def test_records_of_a_miss_and_a_hit(site, prompt, stream):
     assert a["key"] == b["key"] and a["caller"] == b["caller"] is not None
     assert a["tokens_spent"] > 0 and a["tokens_saved"] == 0
     assert (b["tokens_spent"], b["tokens_saved"]) == (0, a["tokens_spent"])
-
-
-def test_heartbeats_are_for_the_client_alone(memcached, demo, prompt):
-    """Comments while the model is silent; never in an event or a record."""
-    knobs = {"first": 400, "gap": 120, "words": 6, "split": 40}
-    with Site(memcached=memcached, demo=demo,
-              options={"server.heartbeat": "50ms"}) as site:
-        whole = site.direct(prompt, demo={"words": 6}).body
-        miss = site.chat(prompt, demo=knobs)
-        comments = re.findall(rb"(?m)^:[^\n]*\n\n", miss.body)
-        assert len(comments) > 3
-        assert re.sub(rb"(?m)^:[^\n]*\n\n", b"", miss.body) == whole
-        hit = site.chat(prompt)
-        assert hit.header("X-Cache") == "HIT (exact)" and hit.body == whole

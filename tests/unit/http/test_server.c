@@ -478,14 +478,13 @@ descriptors_running_out_end_nothing(void **state)
 /* ---- stopping ----------------------------------------------------------- */
 
 static void
-sigterm_finishes_what_is_in_the_air(void **state)
+signal_finishes_what_is_in_the_air(int number)
 {
 	struct site s;
 	struct http_server_config config;
 	pid_t one, two, going, staying;
 	int held, fd, parked;
 
-	(void)state;
 	site_open(&s);
 	config = usual_config(&s);
 	one = spawn(&config);
@@ -494,14 +493,14 @@ sigterm_finishes_what_is_in_the_air(void **state)
 	ask(held, true, "/hold", "");
 	going = await_entered(&s);
 	staying = going == one ? two : one;
-	kill(going, SIGTERM);
+	kill(going, number);
 	/* Each is answered, first by either, then by the one that stays. */
 	do {
 		fd = dial(&s);
 		ask(fd, false, "/pid", "");
 	} while (hear_pid(fd) != staying && close(fd) == 0);
 	close(fd);
-	kill(going, SIGTERM);
+	kill(going, number);
 	parked = dial(&s);
 	ask(parked, true, "/pid", "");
 	assert_int_equal(hear_pid(parked), staying);
@@ -521,6 +520,17 @@ sigterm_finishes_what_is_in_the_air(void **state)
 	close(parked);
 	close(held);
 	site_close(&s);
+}
+
+static void
+ending_signals_finish_what_is_in_the_air(void **state)
+{
+	static const int signals[] = {SIGTERM, SIGINT, SIGQUIT, SIGUSR1};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		signal_finishes_what_is_in_the_air(signals[i]);
 }
 
 /* What waits in the queue at SIGTERM is served as well. */
@@ -617,7 +627,7 @@ main(void)
 		cmocka_unit_test(who_waits_too_long_is_told),
 		cmocka_unit_test(a_busy_process_leaves_requests_to_others),
 		cmocka_unit_test(descriptors_running_out_end_nothing),
-		cmocka_unit_test(sigterm_finishes_what_is_in_the_air),
+		cmocka_unit_test(ending_signals_finish_what_is_in_the_air),
 		cmocka_unit_test(sigterm_serves_the_queue),
 		cmocka_unit_test(the_drain_is_bounded),
 		cmocka_unit_test(what_cannot_start_says_so),
