@@ -378,7 +378,7 @@ test_errors_printable(void **state)
 
 /* ---- files ------------------------------------------------------------ */
 
-static char dir[] = "/tmp/test_conf.XXXXXX";
+static char dir[] = "/tmp/test_conf_XXXXXX";
 
 static int
 make_dir(void **state)

@@ -215,7 +215,7 @@ test_manual_names_all(void **state)
 static void
 test_manual_lint(void **state)
 {
-	char path[] = "/tmp/test_conf.XXXXXX", command[100];
+	char path[] = "/tmp/test_conf_XXXXXX", command[100];
 	struct buf page;
 	int fd;
 
