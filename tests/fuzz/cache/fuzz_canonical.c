@@ -1,7 +1,7 @@
 /*
  * Any request body: reading it never crashes; what it says is always the
  * same, through the memory too; and a canonical form means what the body
- * meant and is its own canonical form.
+ * meant, is its own canonical form, and is what was digested.
  */
 #include "cache/memo.h"
 
@@ -50,10 +50,13 @@ check_canonical(const struct cache_body *body, const char *text, size_t len,
 {
 	json_t *meant = parse(text, len, body);
 	json_t *kept = json_loadb(form->data, form->len, JSON_ALLOW_NUL, NULL);
+	uint8_t digest[DIGEST_BYTES];
 	struct cache_body again;
 	struct buf twice;
 
 	require(kept != NULL && json_equal(meant, kept));
+	require(digest_sha256(form->data, form->len, digest) == 0);
+	require(memcmp(digest, body->digest, DIGEST_BYTES) == 0);
 	buf_init(&twice, SIZE_MAX / 2);
 	require(cache_body_read(&again, form->data, form->len, &any,
 	    &twice) == 0);

@@ -44,6 +44,40 @@ test_canonical_text(void **state)
 	buf_fini(&form);
 }
 
+/*
+ * Questions of every length up to some pages, as long as real ones are: the
+ * form holds all of the text, and the digest is of just that.
+ */
+static void
+test_long_text_counts_to_its_end(void **state)
+{
+	enum { LONGEST = 9000 };
+	uint8_t digest[DIGEST_BYTES];
+	struct cache_body body;
+	struct buf text, form;
+	int len, i;
+
+	(void)state;
+	buf_init(&text, TEXT_MAX);
+	buf_init(&form, TEXT_MAX);
+	for (len = 0; len < LONGEST; len += len < 4000 ? 100 : 1) {
+		buf_reset(&text);
+		buf_reset(&form);
+		buf_puts(&text, "{\"messages\":[\"");
+		for (i = 0; i < len; i++)
+			buf_putc(&text, (char)('a' + i % 23));
+		buf_puts(&text, "\"],\"model\":\"m\"}");
+		assert_int_equal(cache_body_read(&body, text.data, text.len,
+		    wire_format_get(WIRE_CHAT), &form), 0);
+		assert_storable(&body);
+		assert_string_equal(form.data, text.data);
+		digest_sha256(text.data, text.len, digest);
+		assert_memory_equal(body.digest, digest, DIGEST_BYTES);
+	}
+	buf_fini(&form);
+	buf_fini(&text);
+}
+
 static void
 test_canonical_text_that_does_not_fit_fails(void **state)
 {
@@ -328,6 +362,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_canonical_text),
+	    cmocka_unit_test(test_long_text_counts_to_its_end),
 	    cmocka_unit_test(test_canonical_text_that_does_not_fit_fails),
 	    cmocka_unit_test(test_spelling_does_not_matter),
 	    cmocka_unit_test(test_digests_are_equal_just_when_values_are),
