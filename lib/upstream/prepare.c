@@ -228,11 +228,18 @@ set_body(struct transfer *t)
 
 	if (strcmp(r->method, "HEAD") == 0)
 		return SET(NOBODY, 1L);
+	/*
+	 * A body that cannot be sent a second time goes up on a connection
+	 * made for it; and as it may end before its announced length when
+	 * the answer comes early, what another caller sends must not follow
+	 * on that connection.
+	 */
 	if (r->body == NULL && r->read_body != NULL && r->body_total != 0)
 		return SET(UPLOAD, 1L) &&
 		    SET(READFUNCTION, transfer_on_read) && SET(READDATA, t) &&
 		    SET(INFILESIZE_LARGE, (curl_off_t)(r->body_total < 0 ?
-		    -1 : r->body_total)) && SET(FRESH_CONNECT, 1L);
+		    -1 : r->body_total)) && SET(FRESH_CONNECT, 1L) &&
+		    SET(FORBID_REUSE, 1L);
 	if ((r->body == NULL || r->body_len == 0) && !expects_body(r->method))
 		return SET(HTTPGET, 1L);
 	return SET(POST, 1L) && SET(POSTFIELDSIZE_LARGE,
