@@ -145,8 +145,13 @@ relay_head(void *arg, int status, const struct http_headers *headers)
 		    http_headers_get(headers, "Content-Encoding"));
 		save_head(r, headers);
 	}
-	/* Web servers want the whole request read before the answer. */
-	http_conn_drain(x->conn);
+	/*
+	 * Web servers want the whole request read before the answer. But an
+	 * upstream that answers well before it has all of an upload goes on
+	 * reading it; one that refuses it does not.
+	 */
+	if (status >= 300)
+		http_conn_drain(x->conn);
 	http_response_status(&x->response, status);
 	pass_headers(r, headers);
 	hint_at_credential(r);
@@ -260,11 +265,26 @@ send_error_event(struct relay *r, const struct err *err)
 	buf_fini(&event);
 }
 
+/*
+ * Whether the client has the whole answer, though the transfer failed: the
+ * upstream had no use for the rest of an upload.
+ */
+static bool
+is_whole(const struct relay *r)
+{
+	return !r->follow && r->got_head && !r->client_left &&
+	    r->expected >= 0 && r->received == r->expected;
+}
+
 static void
 fail(struct relay *r, const struct err *err)
 {
 	struct exchange *x = r->x;
 
+	if (err->code != ERR_CANCELLED && is_whole(r)) {
+		http_response_end(&x->response);
+		return;
+	}
 	x->error = err->code;
 	count_failure(r, err->code);
 	if (r->client_left || err->code == ERR_CANCELLED) {
