@@ -78,6 +78,16 @@ send_on(struct relay *r, const char *bytes, size_t len)
 	return on_client_left(r);
 }
 
+/*
+ * A stream whose events are followed may get a comment or an error event
+ * of ours, so its length is not the upstream's.
+ */
+static bool
+may_grow(const struct relay *r)
+{
+	return r->follow && r->recorder.mode == ENTRY_STREAM;
+}
+
 static void
 pass_headers(struct relay *r, const struct http_headers *headers)
 {
@@ -92,6 +102,8 @@ pass_headers(struct relay *r, const struct http_headers *headers)
 		 * a server may serve that path of its own instead.
 		 */
 		if (r->status == 200 && strcasecmp(h->name, "Location") == 0)
+			continue;
+		if (may_grow(r) && strcasecmp(h->name, "Content-Length") == 0)
 			continue;
 		if (headers_pass_down(h->name))
 			http_response_header(response, h->name, h->value);

@@ -40,3 +40,14 @@ def test_json_never_beats(site, prompt):
     first = site.chat(prompt, stream=False, demo=slow)
     assert first.body == site.direct(
         prompt, stream=False, demo={"words": 20}).body
+
+
+def test_a_stream_of_known_length_arrives_whole(site, prompt):
+    # The comments make it longer than the upstream said.
+    slow = {"first": 400, "gap": 200, "words": 4, "length": 1}
+    first = site.chat(prompt, demo=slow)
+    assert first.clean
+    assert BEAT in first.body
+    upstream = site.direct(prompt, demo={"words": 4}).body
+    assert first.body.replace(BEAT, b"") == upstream
+    assert site.chat(prompt).body == upstream
