@@ -121,6 +121,16 @@ bool headers_replayable(const char *name, enum entry_mode mode);
 /* Whether an upstream's response header may pass to the client. */
 bool headers_pass_down(const char *name);
 
+enum { VARY_HEX = 2 * DIGEST_BYTES + 1 };
+
+/*
+ * What stands in an entry for a request header that a Vary names: the
+ * digest of its value, which may be a credential; an absent one counts as
+ * empty. 0 or -1.
+ */
+int headers_vary_value(char out[VARY_HEX], const struct http_headers *in,
+    const char *name);
+
 /*
  * Copy a request's headers for the upstream into out (initialised by the
  * caller), without what was said to this cache alone. 0 or -1: memory.

@@ -1,5 +1,7 @@
 #include "gateway/exchange.h"
 
+#include "base/text.h"
+
 #include <string.h>
 #include <strings.h>
 
@@ -49,6 +51,21 @@ bool
 headers_pass_down(const char *name)
 {
 	return !http_is_server_order(name) && !is_listed(name, never_passed);
+}
+
+int
+headers_vary_value(char out[VARY_HEX], const struct http_headers *in,
+    const char *name)
+{
+	const char *value = http_headers_get(in, name);
+	uint8_t digest[DIGEST_BYTES];
+
+	if (value == NULL)
+		value = "";
+	if (digest_sha256(value, strlen(value), digest) == -1)
+		return -1;
+	text_hex(digest, sizeof(digest), out);
+	return 0;
 }
 
 int

@@ -79,9 +79,10 @@ static int
 vary_differs(void *arg, const char *name, const char *value)
 {
 	const struct exchange *x = arg;
-	const char *now = http_headers_get(&x->request.headers, name);
+	char now[VARY_HEX];
 
-	return strcmp(now != NULL ? now : "", value) != 0;
+	return headers_vary_value(now, &x->request.headers, name) == -1 ||
+	    strcmp(now, value) != 0;
 }
 
 static bool

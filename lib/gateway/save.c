@@ -18,8 +18,8 @@
 static void
 note_vary(struct relay *r, const char *list)
 {
-	const char *item, *value;
-	char name[128];
+	char name[128], value[VARY_HEX];
+	const char *item;
 	size_t len;
 
 	while ((item = text_next_item(&list, ",", &len)) != NULL) {
@@ -35,8 +35,9 @@ note_vary(struct relay *r, const char *list)
 		name[len] = '\0';
 		if (strcasecmp(name, "Accept-Encoding") == 0)
 			continue;
-		value = http_headers_get(&r->x->request.headers, name);
-		if (http_headers_add(&r->vary, name, value ? value : "") == -1)
+		if (headers_vary_value(value, &r->x->request.headers,
+		    name) == -1 ||
+		    http_headers_add(&r->vary, name, value) == -1)
 			recorder_refuse(&r->recorder, WIRE_MEMORY);
 	}
 }

@@ -54,6 +54,10 @@ def test_credentials_leave_no_trace(site, own_memcached, prompt, header,
         response = site.chat(prompt + str(max(i, 1)), demo=k, headers=mine)
         assert SECRET.encode() not in response.body
         assert SECRET not in str(response.headers)
+    varying = {"header": "Vary:" + header}
+    site.chat(prompt + " varying", demo=varying, headers=mine)
+    assert site.chat(prompt + " varying", demo=varying, headers=mine) \
+        .header("X-Cache") == "HIT (exact)"
     site.chat(body=b"{", headers=mine)
     site.request("GET", "/-/nothing?key=" + SECRET, mine)
     site.request("GET", "/v1/models?key=" + SECRET, mine)
