@@ -113,7 +113,14 @@ fcgi_read(struct http_conn *c, void *out, size_t size)
 	more = (size_t)(in->stop - in->rdNext);
 	if (more > size - 1)
 		more = size - 1;
-	return 1 + FCGX_GetStr(bytes + 1, (int)more, in);
+	more = 1 + (size_t)FCGX_GetStr(bytes + 1, (int)more, in);
+	/* What exceeds the announced length could pass for another request. */
+	if (f->content_length >= 0 &&
+	    f->conn.bytes_read + more > (uint64_t)f->content_length) {
+		f->cut_short = true;
+		return -1;
+	}
+	return (ssize_t)more;
 }
 
 /* Put a record of FCGI_STDOUT into two vectors. */

@@ -361,29 +361,56 @@ every_truncation_is_noticed(void **state)
 	buf_fini(&records);
 }
 
-static void
-a_body_shorter_than_announced_is_cut_short(void **state)
+/* What reading 8 bytes gives when another length was announced. */
+static int
+read_announced(const char *length, size_t step)
 {
 	struct link l = link_open(SOCK_STREAM);
 	struct buf records, params, in;
 	struct http_conn *c;
+	int result;
 
-	(void)state;
 	buf_init(&records, 4096);
 	buf_init(&params, 4096);
-	fcgi_put_param(&params, "CONTENT_LENGTH", "9");
+	fcgi_put_param(&params, "CONTENT_LENGTH", length);
 	fcgi_put_begin(&records, ID, 1, true);
 	fcgi_put_record(&records, FCGI_PARAMS, ID, params.data, params.len);
 	fcgi_put_record(&records, FCGI_PARAMS, ID, "", 0);
-	fcgi_put_stdin(&records, ID, "12345678", 8, 100);
+	fcgi_put_stdin(&records, ID, "12345678", 8, step);
 	c = begin_with(&l, &records);
 	buf_init(&in, 100);
-	assert_int_equal(http_conn_read_all(c, &in, NULL), -1);
-	assert_false(http_fcgi_end(l.fcgi, false));
+	result = http_conn_read_all(c, &in, NULL);
+	assert_int_equal(http_fcgi_end(l.fcgi, false), result == 0);
+	if (result == 0)
+		close(l.here);
 	buf_fini(&in);
 	buf_fini(&params);
 	buf_fini(&records);
 	link_close(&l);
+	return result;
+}
+
+static void
+a_body_shorter_than_announced_is_cut_short(void **state)
+{
+	(void)state;
+	assert_int_equal(read_announced("9", 100), -1);
+}
+
+/* The rest could pass for another request on a connection upstream. */
+static void
+a_body_longer_than_announced_is_refused(void **state)
+{
+	size_t step;
+
+	(void)state;
+	for (step = 1; step <= 8; step++) {
+		assert_int_equal(read_announced("0", step), -1);
+		assert_int_equal(read_announced("1", step), -1);
+		assert_int_equal(read_announced("7", step), -1);
+		assert_int_equal(read_announced("8", step), 0);
+		assert_int_equal(read_announced("", step), 0);
+	}
 }
 
 static void
@@ -610,6 +637,7 @@ main(void)
 		cmocka_unit_test(a_body_can_be_read_as_it_comes),
 		cmocka_unit_test(every_truncation_is_noticed),
 		cmocka_unit_test(a_body_shorter_than_announced_is_cut_short),
+		cmocka_unit_test(a_body_longer_than_announced_is_refused),
 		cmocka_unit_test(a_silent_sender_times_out),
 		cmocka_unit_test(a_receiver_that_does_not_read_times_out),
 		cmocka_unit_test(what_is_no_request_is_closed),
