@@ -46,8 +46,11 @@ status_line(struct head *h, const char *line, struct err *err)
 		return broken(err, "the answer has no status line");
 	p += strspn(p, " ");
 	if (!is_digit(p[0]) || !is_digit(p[1]) || !is_digit(p[2]) ||
-	    is_digit(p[3]) || p[0] == '0')
-		return broken(err, "the answer's status is no number");
+	    is_digit(p[3]) || p[0] < '1' || p[0] > '5')
+		return broken(err, "the answer's status is none of HTTP's");
+	/* What follows a 101 is not HTTP, and nobody asked for it. */
+	if (memcmp(p, "101", 3) == 0)
+		return broken(err, "the answer switches protocols");
 	http_headers_fini(&h->fields);
 	h->open = true;
 	h->chunked = false;

@@ -30,7 +30,8 @@ void head_fini(struct head *h);
  * are left out, hop-by-hop ones removed. *completed is set when this line
  * ended the final head.
  *
- * 0, or -1 with err (ERR_UPSTREAM_BROKEN): no status line, a folded line,
+ * 0, or -1 with err (ERR_UPSTREAM_BROKEN): no good status line, a switch
+ * of protocols, a folded line,
  * too many fields, lengths that contradict each other.
  */
 int head_line(struct head *h, const char *line, size_t len, bool *completed,

@@ -130,6 +130,9 @@ test_bad_heads_are_broken(void **state)
 	static const char *const bad[] = {
 		"\x16\x03\x01\x02 no HTTP\r\n\r\n",
 		"HTTP/1.1 2x0 OK\r\n\r\n",
+		"HTTP/1.1 600 Beyond\r\nContent-Length: 2\r\n\r\nok",
+		"HTTP/1.1 999 Odd\r\nContent-Length: 2\r\n\r\nok",
+		"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\nok",
 		"HTTP/1.1 200 OK\r\nX-A: 1\r\n folded\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
 		("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n"
