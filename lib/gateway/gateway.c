@@ -150,11 +150,14 @@ serve_cached_format(struct exchange *x, struct err *err)
 			return;
 		}
 	}
-	if (x->control.only_if_cached)
-		err_set(err, ERR_ONLY_IF_CACHED, "%s",
-		    err_meaning(ERR_ONLY_IF_CACHED));
-	else
+	if (!x->control.only_if_cached) {
 		forward_cached_format(x);
+		return;
+	}
+	if (x->verdict == WIRE_STORABLE)
+		x->verdict = WIRE_NOT_FORWARDED;
+	err_set(err, ERR_ONLY_IF_CACHED, "%s",
+	    err_meaning(ERR_ONLY_IF_CACHED));
 }
 
 static void

@@ -61,7 +61,8 @@ def test_only_if_cached(site, prompt, stream):
     assert set(error) == {"message", "type", "param", "code"}
     assert error["code"] == "only_if_cached"
     assert site.demo.stats()["chat"] == before
-    assert site.record(refused)["status"] == 504
+    record = site.record(refused)
+    assert (record["status"], record["not_stored"]) == (504, "only-if-cached")
     site.chat(prompt, stream)
     assert state(site, prompt, only, stream=stream) == "HIT (exact)"
 
