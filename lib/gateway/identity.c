@@ -55,8 +55,13 @@ read_credential(struct exchange *x)
 		if (value != NULL && i + 1 < N_CREDENTIAL_HEADERS)
 			x->has_credential = true;
 	}
-	/* The web server may have asked for a password or a certificate. */
+	/*
+	 * The web server may have asked for a password or a certificate.
+	 * nginx sends the variable empty when it has not.
+	 */
 	value = variable(x->conn->envp, "REMOTE_USER");
+	if (value != NULL && *value == '\0')
+		value = NULL;
 	add(d, value);
 	if (digest_finish(d, x->scope) == 0 &&
 	    (x->has_credential || value != NULL))

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from harness import Memcached, Site
+from harness import Memcached, Nginx, Site
 from harness.process import clean_env, free_port
 from harness.site import KEY, chat_body
 from harness.workspace import BUILD
@@ -82,7 +82,17 @@ def test_config_prints_what_it_reads(site):
     assert again.stdout == printed.stdout
 
 
-def test_key_is_the_key_that_is_used(site, prompt):
+@pytest.mark.parametrize("server", [None, Nginx])
+def test_key_is_the_key_that_is_used(site, memcached, demo, prompt, server):
+    if server is not None:
+        # Its fastcgi_params send variables that others leave out.
+        with Site(server, memcached=memcached, demo=demo) as other:
+            key_is_used(other, prompt)
+    else:
+        key_is_used(site, prompt)
+
+
+def key_is_used(site, prompt):
     body = chat_body(prompt)
     site.chat(body=body)
     hit = site.chat(body=body)
