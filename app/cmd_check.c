@@ -96,6 +96,18 @@ ignore_data(void *arg, const char *bytes, size_t len)
 	return 0;
 }
 
+/* What an unhappy status probably means. */
+static const char *
+remark(const struct conf_upstream *u, int status)
+{
+	if (status == 404)
+		return " (is url the part before /v1?)";
+	if (status != 401 && status != 403)
+		return "";
+	return u->credential != NULL ? " (is the key right?)" :
+	    " (without a credential, as expected)";
+}
+
 /* Any HTTP answer shows that it is there; what it says is told. */
 static void
 check_upstream(struct upstream_pool *pool, const struct conf_upstream *u,
@@ -124,10 +136,7 @@ check_upstream(struct upstream_pool *pool, const struct conf_upstream *u,
 		snprintf(detail, sizeof(detail), "%s", err.text);
 	else
 		snprintf(detail, sizeof(detail),
-		    "GET /v1/models answers %d%s", status,
-		    status == 401 || status == 403 ?
-		    (u->credential != NULL ? " (is the key right?)" :
-		    " (without a credential, as expected)") : "");
+		    "GET /v1/models answers %d%s", status, remark(u, status));
 	say(well, status != 0 && !(u->credential != NULL && status == 401),
 	    what, detail);
 	http_headers_fini(&headers);

@@ -26,7 +26,8 @@ cmd_stats(const struct conf *conf, int argc, char **argv)
 		return 2;
 	counters = counters_open_existing(conf, &err);
 	if (counters == NULL) {
-		fprintf(stderr, "reprise: no counters yet: %s\n", err.text);
+		fprintf(stderr, "reprise: no counters (has a worker run yet?): "
+		    "%s\n", err.text);
 		return 1;
 	}
 	buf_init(&text, TEXT_MAX);

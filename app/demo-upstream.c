@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BACKLOG = 4096, STACK_BYTES = 512 * 1024 };
+enum { BACKLOG = 4096, STACK_BYTES = 2 * 1024 * 1024 };
 
 struct job {
 	struct demo_server *server;

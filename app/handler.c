@@ -79,38 +79,50 @@ refuse(bool cgi, const struct err *err)
 	return 1;
 }
 
+/* The configuration's path, or NULL; *test_only: -t was given. */
 static const char *
-config_path(int argc, char **argv)
+read_options(int argc, char **argv, bool *test_only)
 {
+	const char *path = NULL;
 	int c;
 
-	while ((c = getopt(argc, argv, "c:V")) != -1) {
+	while ((c = getopt(argc, argv, "c:tV")) != -1) {
 		switch (c) {
 		case 'c':
-			return optarg;
+			path = optarg;
+			break;
+		case 't':
+			*test_only = true;
+			break;
 		case 'V':
 			puts("reprise " REPRISE_VERSION);
 			exit(0);
 		default:
-			fputs("usage: reprise.fcgi [-c FILE]\n", stderr);
+			fputs("usage: reprise.fcgi [-tV] [-c FILE]\n", stderr);
 			exit(2);
 		}
 	}
-	return NULL;
+	return path;
 }
 
 int
 main(int argc, char **argv)
 {
 	struct err err = ERR_INIT;
-	bool cgi = !http_server_is_fcgi();
+	bool cgi = !http_server_is_fcgi(), test_only = false;
 	struct gateway *gateway;
+	const char *path;
 	struct conf *conf;
 	int status;
 
-	conf = conf_load(config_path(argc, argv), environ, &err);
+	path = read_options(argc, argv, &test_only);
+	conf = conf_load(path, environ, &err);
 	if (conf == NULL)
-		return refuse(cgi, &err);
+		return refuse(cgi && !test_only, &err);
+	if (test_only) {
+		conf_free(conf);
+		return 0;
+	}
 	diag_open(strcmp(conf->server.log, "syslog") == 0,
 	    levels[conf->server.log_level]);
 	gateway = gateway_new(conf, !cgi, &err);

@@ -3,6 +3,7 @@
  */
 #include "cmd.h"
 
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +64,12 @@ run(size_t i, const char *path, int argc, char **argv)
 	return status;
 }
 
+static const struct option long_options[] = {
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
+};
+
 int
 main(int argc, char **argv)
 {
@@ -71,7 +78,8 @@ main(int argc, char **argv)
 	int c;
 
 	/* '+': the words after the command are the command's own. */
-	while ((c = getopt(argc, argv, "+c:hV")) != -1) {
+	while ((c = getopt_long(argc, argv, "+c:hV", long_options, NULL)) !=
+	    -1) {
 		switch (c) {
 		case 'c':
 			path = optarg;

@@ -161,7 +161,8 @@ set_path(struct http_request *req, const char *path, const char *base,
 		return no_memory(err);
 	if (below == NULL)
 		return err_set(err, ERR_NOT_FOUND,
-		    "the path is outside the base path");
+		    "%.100s is not below base_path, which is %.100s", path,
+		    base);
 	return 0;
 }
 

@@ -135,8 +135,10 @@ metrics_summary(const struct counters *c, struct buf *out)
 
 	for (i = 0; i < CACHE_STATUS_COUNT; i++) {
 		if ((n = requests_with(c, i)) > 0)
-			buf_printf(out, "requests, %-9s %12" PRIu64 "\n",
-			    cache_status_word(i), n);
+			buf_printf(out, "requests, %-9s %12" PRIu64 "%s\n",
+			    cache_status_word(i), n,
+			    i == CACHE_STATUS_NONE ?
+			    "  (own endpoints, refused early)" : "");
 	}
 	buf_printf(out, "answers stored      %12" PRIu64 "\n",
 	    value(&c->verdicts[WIRE_STORABLE]));

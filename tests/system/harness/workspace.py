@@ -103,6 +103,7 @@ class Workspace:
             ("/etc/reprise/reprise.conf", self.conf),
             ("/home/me/reprise/reprise.conf", self.conf),
             ("/run/reprise/", self.path("run") + "/"),
+            ("/run/lighttpd/", self.path("run") + "/"),
         ]
         if SERVER_USER != "www-data":
             swaps.append(("www-data", SERVER_USER))
