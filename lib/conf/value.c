@@ -144,6 +144,14 @@ parse_string(const struct conf_option *option, const char *text,
 	return 0;
 }
 
+static const char *
+units_hint(enum conf_type type)
+{
+	if (type == CONF_TYPE_DURATION)
+		return " (units: ms, s, m, h, d)";
+	return type == CONF_TYPE_SIZE ? " (units: K, M, G)" : "";
+}
+
 int
 conf_value_parse(const struct conf_option *option, const char *text,
     void *section, struct err *err)
@@ -175,7 +183,8 @@ conf_value_parse(const struct conf_option *option, const char *text,
 	if (conf_value_range(option, &range) == -1)
 		err_set(err, ERR_MEMORY, "out of memory");
 	else
-		err_set(err, ERR_CONFIG, "must be %s", range.data);
+		err_set(err, ERR_CONFIG, "must be %s%s", range.data,
+		    units_hint(option->type));
 	buf_fini(&range);
 	return -1;
 }

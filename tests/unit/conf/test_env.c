@@ -16,7 +16,8 @@ test_override(void **state)
 	conf_free(conf);
 	/* It does not excuse what is wrong in the file. */
 	refuse_env("[cache]\nttl = x\n", envp,
-	    "t.conf:2: cache.ttl = x: must be from 0 to 3650d");
+	    "t.conf:2: cache.ttl = x: must be from 0 to 3650d "
+	    "(units: ms, s, m, h, d)");
 	conf = conf_load_text("", 0, NULL, NULL, NULL);
 	assert_non_null(conf);
 	conf_free(conf);
@@ -39,7 +40,8 @@ test_refused(void **state)
 
 	(void)state;
 	refuse_variable("REPRISE_CACHE_CHUNK=9G", "REPRISE_CACHE_CHUNK: "
-	    "cache.chunk = 9G: must be from 4K to 1000K");
+	    "cache.chunk = 9G: must be from 4K to 1000K "
+	    "(units: K, M, G)");
 	refuse_variable("REPRISE_CACHE_TTTL=9", "REPRISE_CACHE_TTTL: no option "
 	    "has this name; did you mean REPRISE_CACHE_TTL?");
 	refuse_variable("REPRISE_cache_ttl=9",

@@ -130,7 +130,8 @@ test_malformed(void **state)
 	refuse("[cache]\nttl\nchunk = 9G\n",
 	    "t.conf:2: neither [section] nor option = value");
 	refuse("[cache]\nchunk = 9G\nttl\n",
-	    "t.conf:2: cache.chunk = 9G: must be from 4K to 1000K");
+	    "t.conf:2: cache.chunk = 9G: must be from 4K to 1000K "
+	    "(units: K, M, G)");
 	refuse("[cache\n", "t.conf:1: a section's heading must end with ]");
 	refuse("[cache] ttl = 5\n",
 	    "t.conf:1: nothing may follow a section's heading");
@@ -371,7 +372,8 @@ test_errors_printable(void **state)
 	refuse("[cache]\nttl = \x1b[1m\n",
 	    "t.conf:2: the line holds control characters");
 	refuse("[cache]\nttl = \xc3\xa9\n",
-	    "t.conf:2: cache.ttl = ??: must be from 0 to 3650d");
+	    "t.conf:2: cache.ttl = ??: must be from 0 to 3650d "
+	    "(units: ms, s, m, h, d)");
 	refuse("[cache]\nt\xc3\xa9 = 1\n",
 	    "t.conf:2: [cache] has no option t??");
 }

@@ -61,15 +61,18 @@ refuse_quantity(const struct conf_option *option, const char *given)
 {
 	char text[200], prefix[100], expected[300];
 	int line = one_option(option, given, text, sizeof(text));
+	const char *units = option->type == CONF_TYPE_DURATION ?
+	    " (units: ms, s, m, h, d)" :
+	    option->type == CONF_TYPE_SIZE ? " (units: K, M, G)" : "";
 
 	write_prefix(option, line, prefix, sizeof(prefix));
 	if (strcmp(option->min, option->max) == 0)
-		snprintf(expected, sizeof(expected), "%s = %s: must be %s",
-		    prefix, given, option->min);
+		snprintf(expected, sizeof(expected), "%s = %s: must be %s%s",
+		    prefix, given, option->min, units);
 	else
 		snprintf(expected, sizeof(expected),
-		    "%s = %s: must be from %s to %s", prefix, given,
-		    option->min, option->max);
+		    "%s = %s: must be from %s to %s%s", prefix, given,
+		    option->min, option->max, units);
 	refuse(text, expected);
 }
 
