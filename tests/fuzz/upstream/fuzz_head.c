@@ -25,7 +25,7 @@ check(const struct head *h)
 	    "Transfer-Encoding", "Trailer", "Upgrade", "TE"};
 	size_t lengths = 0;
 
-	require(h->status >= 200 && h->status <= 999);
+	require(h->status >= 200 && h->status <= 599);
 	require(h->fields.count <= HTTP_HEADERS_MAX);
 	for (size_t i = 0; i < sizeof(hops) / sizeof(hops[0]); i++)
 		require(http_headers_get(&h->fields, hops[i]) == NULL);
