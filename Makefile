@@ -125,7 +125,7 @@ endef
 $(foreach r,$(ROOMS),$(eval $(call unit_rules,$(r))))
 
 # These talk to the real programs.
-unit-upstream: $(BUILD)/demo-upstream
+unit-upstream: | $(BUILD)/demo-upstream
 
 .PHONY: unit
 unit: $(foreach r,$(ROOMS),unit-$(r))

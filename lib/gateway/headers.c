@@ -7,11 +7,12 @@
 
 /*
  * Headers of the moment or of the caller: never stored. A name that ends
- * in '*' stands for all that begin so.
+ * in '*' stands for all that begin so, one that begins with it for all
+ * that end so.
  */
 static const char *const never_stored[] = {"Date", "Age", "Set-Cookie",
-    "Retry-After", "x-ratelimit-*", "anthropic-ratelimit-*", "x-request-id",
-    "request-id", "x-upstream-request-id", "cf-ray", "cf-cache-status",
+    "Retry-After", "x-ratelimit-*", "anthropic-ratelimit-*", "*request-id",
+    "*requestid", "cf-ray", "cf-cache-status",
     "openai-processing-ms", "x-envoy-upstream-service-time", "server-timing",
     "Content-Length", "Location", "Connection", "Keep-Alive", "Transfer-Encoding", "Via",
     NULL};
@@ -24,15 +25,23 @@ static const char *const never_passed[] = {"X-Cache", "Cache-Status",
 static const char *const said_to_us[] = {"X-Cache-*", NULL};
 
 static bool
+is_like(const char *name, const char *pattern)
+{
+	size_t len = strlen(name), n = strlen(pattern);
+
+	if (pattern[n - 1] == '*')
+		return strncasecmp(name, pattern, n - 1) == 0;
+	if (pattern[0] == '*')
+		return len >= n - 1 &&
+		    strcasecmp(name + len - (n - 1), pattern + 1) == 0;
+	return strcasecmp(name, pattern) == 0;
+}
+
+static bool
 is_listed(const char *name, const char *const *list)
 {
-	size_t len;
-
 	for (; *list != NULL; list++) {
-		len = strlen(*list);
-		if ((*list)[len - 1] == '*' ?
-		    strncasecmp(name, *list, len - 1) == 0 :
-		    strcasecmp(name, *list) == 0)
+		if (is_like(name, *list))
 			return true;
 	}
 	return false;

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 /*
  * Headers by which upstreams know a caller. Cookies count: a difference
@@ -19,6 +20,13 @@ static const char *const credential_headers[] = {"Authorization", "x-api-key",
 
 enum { N_CREDENTIAL_HEADERS =
 	   sizeof(credential_headers) / sizeof(credential_headers[0]) };
+
+/* Parts of other names that sound like one ("x-litellm-api-key"). */
+static const char *const credential_parts[] = {"authorization", "api-key",
+    "apikey", "auth-token", "access-token"};
+
+enum { N_CREDENTIAL_PARTS =
+	   sizeof(credential_parts) / sizeof(credential_parts[0]) };
 
 static const char *
 variable(char *const *envp, const char *name)
@@ -37,6 +45,36 @@ add(struct digest *d, const char *value)
 	/* An absent credential and an empty one are not the same. */
 	digest_update(d, value != NULL ? "+" : "-", 1);
 	digest_field(d, value, value != NULL ? strlen(value) : 0);
+}
+
+static bool
+sounds_like_credential(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < N_CREDENTIAL_HEADERS; i++)
+		if (strcasecmp(name, credential_headers[i]) == 0)
+			return false; /* counted by its name already */
+	for (i = 0; i < N_CREDENTIAL_PARTS; i++)
+		if (strcasestr(name, credential_parts[i]) != NULL)
+			return true;
+	return false;
+}
+
+/* In their order of arrival: another order costs a miss at most. */
+static void
+add_others(struct exchange *x, struct digest *d)
+{
+	const struct http_headers *h = &x->request.headers;
+	size_t i;
+
+	for (i = 0; i < h->count; i++) {
+		if (!sounds_like_credential(h->list[i].name))
+			continue;
+		add(d, h->list[i].name);
+		add(d, h->list[i].value);
+		x->has_credential = true;
+	}
 }
 
 static void
@@ -63,6 +101,7 @@ read_credential(struct exchange *x)
 	if (value != NULL && *value == '\0')
 		value = NULL;
 	add(d, value);
+	add_others(x, d);
 	if (digest_finish(d, x->scope) == 0 &&
 	    (x->has_credential || value != NULL))
 		text_hex(x->scope, 6, x->caller);

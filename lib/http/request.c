@@ -261,15 +261,37 @@ is_singleton(const char *name)
 	return false;
 }
 
+/*
+ * A field that comes twice becomes one (RFC 9110 section 5.3, for Cookie
+ * RFC 9113 section 8.2.3): whoever asks for the field sees all of it.
+ */
+static int
+join_header(struct http_headers *h, const char *name, const char *before,
+    const char *value)
+{
+	struct buf joined;
+	int rc = -1;
+
+	buf_init(&joined, HTTP_HEADERS_MAX_BYTES);
+	buf_puts(&joined, before);
+	buf_puts(&joined, strcmp(name, "cookie") == 0 ? "; " : ", ");
+	if (buf_puts(&joined, value) == 0)
+		rc = http_headers_set(h, name, joined.data);
+	buf_fini(&joined);
+	return rc;
+}
+
 static int
 add_header(struct http_request *req, const char *name, const char *value,
     struct err *err)
 {
 	struct http_headers *h = &req->headers;
+	const char *before = http_headers_get(h, name);
 
-	if (is_singleton(name) && http_headers_get(h, name) != NULL)
+	if (before != NULL && is_singleton(name))
 		return 0;
-	if (http_headers_add(h, name, value) == 0)
+	if ((before == NULL ? http_headers_add(h, name, value) :
+	    join_header(h, name, before, value)) == 0)
 		return 0;
 	if (!http_is_token(name) || !http_is_field_value(value))
 		return err_set(err, ERR_BAD_REQUEST,

@@ -27,7 +27,8 @@ struct http_request {
  * base_path ("/" or "/llm") is taken off; a path with a dot segment, plain
  * or percent-encoded, is refused. Headers come from HTTP_* with '_' as
  * '-', from CONTENT_TYPE, and Authorization also from
- * REDIRECT_HTTP_AUTHORIZATION. HTTP_PROXY is never taken. Hop-by-hop
+ * REDIRECT_HTTP_AUTHORIZATION. HTTP_PROXY is never taken. A field that
+ * comes twice becomes one, its values joined. Hop-by-hop
  * fields are removed, and so is Content-Length (see content_length).
  *
  * 0, or -1 with err: ERR_BAD_REQUEST (bad method, target, length or

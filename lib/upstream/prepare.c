@@ -24,7 +24,7 @@ static const char *const own_fields[] = {
 
 /* Fields that a configured key replaces. */
 static const char *const credential_fields[] = {
-	"Authorization", "x-api-key", "api-key",
+	"Authorization", "x-api-key", "api-key", "x-goog-api-key",
 };
 
 /* Fields that libcurl would add by itself. */

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from harness import Site
+from harness import Nginx, Site
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,22 @@ def test_headers_that_change_the_answer(site, prompt, name):
                                     "User-Agent": "z"}) == "HIT (exact)"
 
 
+def test_a_header_sent_twice_counts_whole(memcached, demo, prompt):
+    # nginx hands each field over on its own.
+    with Site(Nginx, memcached=memcached, demo=demo,
+              options={"cache.scope": "shared"}) as site:
+        once, twice = {"OpenAI-Beta": "a"}, {"OpenAI-Beta": "a",
+                                             "openai-beta": "b"}
+        assert ask(site, prompt, BASE, twice) == "MISS"
+        assert ask(site, prompt, BASE, once) == "MISS"
+        assert ask(site, prompt, BASE, twice) == "HIT (exact)"
+        seen, fields = site.echo(headers=twice)
+        assert fields["openai-beta"] == "a, b"
+
+
 CREDENTIALS = [
+    {"Authorization": "Bearer alice", "x-litellm-api-key": "alice"},
+    {"Authorization": "Bearer alice", "x-litellm-api-key": "bob"},
     {"Authorization": "Bearer alice"},
     {"Authorization": "Bearer bob"},
     {"Authorization": "bearer alice"},

@@ -95,7 +95,7 @@ test_what_is_replayed(void **state)
 	    "Access-Control-Allow-Origin", "openai-version", "Vary"};
 	static const char *const dropped[] = {"date", "AGE", "Set-Cookie",
 	    "Retry-After", "x-ratelimit-remaining-tokens", "X-Request-Id",
-	    "request-id", "CF-Ray", "openai-processing-ms", "Content-Length",
+	    "request-id", "x-ms-request-id", "x-amzn-requestid", "CF-Ray", "openai-processing-ms", "Content-Length",
 	    "Transfer-Encoding", "X-Sendfile", "X-Accel-Redirect", "Status",
 	    "X-Cache"};
 	size_t i;
