@@ -44,13 +44,22 @@ usage(FILE *out)
 	    "/etc/reprise/reprise.conf\n  -V       the version\n", out);
 }
 
+/* Run the command that argv[0] names. */
 static int
-run(size_t i, const char *path, int argc, char **argv)
+run(const char *path, int argc, char **argv)
 {
 	struct err err = ERR_INIT;
-	struct conf *conf = conf_load(path, environ, &err);
+	struct conf *conf;
+	size_t i = 0;
 	int status;
 
+	while (i < N_COMMANDS && strcmp(argv[0], commands[i].name) != 0)
+		i++;
+	if (i == N_COMMANDS) {
+		usage(stderr);
+		return 2;
+	}
+	conf = conf_load(path, environ, &err);
 	if (conf == NULL) {
 		fprintf(stderr, "reprise: %s\n", err.text);
 		return 1;
@@ -66,6 +75,7 @@ run(size_t i, const char *path, int argc, char **argv)
 
 static const struct option long_options[] = {
     {"help", no_argument, NULL, 'h'},
+    {"print", no_argument, NULL, 'p'},
     {"version", no_argument, NULL, 'V'},
     {NULL, 0, NULL, 0},
 };
@@ -74,7 +84,7 @@ int
 main(int argc, char **argv)
 {
 	const char *path = NULL;
-	size_t i;
+	char *print[] = {(char[]){"config"}, NULL};
 	int c;
 
 	/* '+': the words after the command are the command's own. */
@@ -87,6 +97,8 @@ main(int argc, char **argv)
 		case 'h':
 			usage(stdout);
 			return 0;
+		case 'p':
+			return run(path, 1, print);
 		case 'V':
 			puts("reprise " REPRISE_VERSION);
 			return 0;
@@ -95,9 +107,8 @@ main(int argc, char **argv)
 			return 2;
 		}
 	}
-	for (i = 0; optind < argc && i < N_COMMANDS; i++)
-		if (strcmp(argv[optind], commands[i].name) == 0)
-			return run(i, path, argc - optind, argv + optind);
+	if (optind < argc)
+		return run(path, argc - optind, argv + optind);
 	usage(stderr);
 	return 2;
 }
