@@ -12,10 +12,9 @@
  */
 static const char *const never_stored[] = {"Date", "Age", "Set-Cookie",
     "Retry-After", "x-ratelimit-*", "anthropic-ratelimit-*", "*request-id",
-    "*requestid", "cf-ray", "cf-cache-status",
-    "openai-processing-ms", "x-envoy-upstream-service-time", "server-timing",
-    "Content-Length", "Location", "Connection", "Keep-Alive", "Transfer-Encoding", "Via",
-    NULL};
+    "*requestid", "cf-ray", "cf-cache-status", "openai-processing-ms",
+    "x-envoy-upstream-service-time", "server-timing", "Content-Length",
+    "Location", "Connection", "Keep-Alive", "Transfer-Encoding", "Via", NULL};
 
 /* Headers that are about another hop or cache, or that we say ourselves. */
 static const char *const never_passed[] = {"X-Cache", "Cache-Status",
