@@ -41,8 +41,8 @@ bool http_server_is_fcgi(void);
  * Serve until SIGTERM, SIGINT, SIGQUIT or SIGUSR1: then accept no more, let
  * what is in the air finish for drain_timeout_ms, and return 0 (*all_done
  * tells whether everything had ended; if not, the caller must _exit, as
- * threads are still inside the handler). Other processes on the same socket are not
- * disturbed. -1 with err when it could not start. Call once a process,
+ * threads are still inside the handler). Other processes on the same socket
+ * are not disturbed. -1 with err when it could not start. Call once a process,
  * from the main thread, before other threads exist: it blocks the signals
  * it waits for.
  */

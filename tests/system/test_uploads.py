@@ -3,6 +3,7 @@ Uploads whose answer comes before their end, over FastCGI spoken by hand:
 web servers that read a request whole before they pass it on hide these.
 """
 
+import contextlib
 import socket
 import struct
 import threading
@@ -80,8 +81,11 @@ class Upstream(threading.Thread):
     def __exit__(self, *exc):
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
-        if self.sock:
-            self.sock.shutdown(socket.SHUT_RDWR)
+        sock = self.sock
+        # It may end by itself at this very moment.
+        with contextlib.suppress(OSError):
+            if sock:
+                sock.shutdown(socket.SHUT_RDWR)
         self.join(20)
 
     def run(self):
