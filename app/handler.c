@@ -45,6 +45,7 @@ serve_fcgi(const struct conf *conf, struct gateway *gateway)
 	    .drain_timeout_ms = conf->server.drain_timeout_ms,
 	    .io_timeout_ms = conf->server.io_timeout_ms,
 	    .handler = gateway_handle,
+	    .give_up = gateway_give_up,
 	    .ctx = gateway,
 	};
 	struct err err = ERR_INIT;

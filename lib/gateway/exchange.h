@@ -40,6 +40,7 @@ struct gateway {
 	struct key_headers key_headers;
 	uint8_t id_prefix[8];         /* random, of this process's ids */
 	_Atomic uint64_t id_count;
+	atomic_bool giving_up;        /* the process ends: stop transfers */
 };
 
 struct exchange {

@@ -25,6 +25,7 @@ perform(struct exchange *x, struct relay *r, struct upstream_request request)
 	request.query = x->request.query;
 	request.headers = &headers;
 	request.watch_fd = http_conn_watch_fd(x->conn);
+	request.give_up = &x->gateway->giving_up;
 	request.tick_ms = x->gateway->conf->server.heartbeat_ms;
 	rc = headers_for_upstream(&headers, &x->request.headers, r->follow);
 	if (rc == -1)

@@ -98,6 +98,14 @@ gateway_free(struct gateway *g)
 	free(g);
 }
 
+void
+gateway_give_up(void *ctx)
+{
+	struct gateway *g = ctx;
+
+	atomic_store(&g->giving_up, true);
+}
+
 /*
  * The body's own facts, and the upstream they lead to. 0, or -1 with an
  * error for the caller.

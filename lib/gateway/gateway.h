@@ -32,6 +32,13 @@ enum http_outcome gateway_handle(struct http_conn *conn, bool overloaded,
     void *ctx);
 
 /*
+ * The process is about to end (give_up of struct http_server_config; ctx is
+ * the struct gateway): transfers in the air are stopped within a second,
+ * their answers visibly cut off and recorded. Any thread.
+ */
+void gateway_give_up(void *ctx);
+
+/*
  * Open the cache of a configuration by itself, for the command line. NULL
  * with err. Free with cache_free.
  */

@@ -26,7 +26,9 @@ enum {
 	/* For a body that an overloaded process reads only to answer 503. */
 	OVERLOADED_READ_MS = 1000,
 	/* For the first bytes on a connection made just before the end. */
-	LAST_GRACE_MS = 200
+	LAST_GRACE_MS = 200,
+	/* For requests that were told to give up. */
+	GIVE_UP_US = 2 * 1000 * 1000
 };
 
 struct worker {
@@ -43,7 +45,7 @@ struct server {
 	struct http_listener listener;
 	struct worker *workers; /* config.threads, and one for overflow */
 	int n_workers;          /* of which so many have a thread */
-	bool stopping;
+	bool stopping, gave_up;
 	int64_t drain_until_us;
 };
 
@@ -367,11 +369,19 @@ dispatch(struct server *s, const struct epoll_event *events, int count)
 
 /* Milliseconds until the drain must end; 0 when it need not go on. */
 static int
-drain_left_ms(const struct server *s)
+drain_left_ms(struct server *s)
 {
 	int64_t left_us = s->drain_until_us - clock_steady_us();
 
-	if (left_us <= 0 || !http_peers_look(s->peers, false).in_air)
+	if (!http_peers_look(s->peers, false).in_air)
+		return 0;
+	if (left_us <= 0 && !s->gave_up && s->config.give_up != NULL) {
+		s->gave_up = true;
+		s->config.give_up(s->config.ctx);
+		s->drain_until_us = clock_steady_us() + GIVE_UP_US;
+		left_us = GIVE_UP_US;
+	}
+	if (left_us <= 0)
 		return 0;
 	/* Bounded, so that any configured time fits an int. */
 	return left_us > 60000000 ? 60000 : (int)(left_us / 1000 + 1);

@@ -31,6 +31,12 @@ struct http_server_config {
 	int64_t drain_timeout_ms; /* after SIGTERM */
 	int64_t io_timeout_ms;    /* of one read or write */
 	http_handler *handler;
+	/*
+	 * Called once on the acceptor's thread when the drain's time is up
+	 * and requests are still in the air: they get two seconds more to
+	 * end in whatever way they can. NULL: they are not told.
+	 */
+	void (*give_up)(void *ctx);
 	void *ctx;
 };
 

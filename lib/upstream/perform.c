@@ -212,6 +212,19 @@ result_of(const struct transfer *t)
 	return CURLE_ABORTED_BY_CALLBACK;
 }
 
+/* WAIT_MAX_MS bounds how late this is noticed. */
+static bool
+is_given_up(struct transfer *t)
+{
+	const atomic_bool *give_up = t->request->give_up;
+
+	if (give_up == NULL || !atomic_load(give_up))
+		return false;
+	err_set(&t->failure, ERR_STOPPING,
+	    "given up, as the handler is being stopped");
+	return true;
+}
+
 /* Until the end, or until failure is set. */
 static CURLcode
 run(struct transfer *t)
@@ -228,7 +241,8 @@ run(struct transfer *t)
 		if (deliver(t) != 0 || running == 0 ||
 		    t->failure.code != ERR_NONE)
 			break;
-		if (check_silence(t) != 0 || wait_for_something(t) != 0)
+		if (is_given_up(t) || check_silence(t) != 0 ||
+		    wait_for_something(t) != 0)
 			break;
 	}
 	return running == 0 ? result_of(t) : CURLE_ABORTED_BY_CALLBACK;

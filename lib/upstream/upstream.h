@@ -13,6 +13,7 @@
 #include "conf/conf.h"
 #include "http/header.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -66,6 +67,8 @@ struct upstream_request {
 	int64_t body_total;
 	int watch_fd;        /* wake and call idle() when readable; -1: none */
 	int64_t tick_ms;     /* call idle() at least so often; 0: no need */
+	const atomic_bool *give_up; /* ERR_STOPPING within a second of its
+				       becoming true; or NULL */
 };
 
 /*

@@ -1,6 +1,7 @@
 """Clients that leave, workers that are killed, an orderly end."""
 
 import glob
+import json
 import os
 import re
 import signal
@@ -10,8 +11,8 @@ import time
 
 import pytest
 
-from harness import (ApacheProxyFcgi, LighttpdPool, Nginx, Site, sse_events,
-                     wait_until)
+from harness import (ApacheProxyFcgi, DemoUpstream, LighttpdPool, Nginx, Site,
+                     sse_events, wait_until)
 
 SERVERS = [LighttpdPool, Nginx, ApacheProxyFcgi]
 SLOW = {"gap": 40, "words": 40}
@@ -123,15 +124,25 @@ def test_sigterm_to_one_worker_disturbs_nobody(memcached, demo, prompt):
                        len(site.pids()) == 2, what="its successor")
 
 
-def test_a_stream_outliving_the_drain_is_visibly_cut(memcached, demo,
-                                                     prompt):
+def test_what_outlives_the_drain_is_visibly_cut(memcached, prompt):
     options = {"server.drain_timeout": "500ms"}
-    with Site(memcached=memcached, demo=demo, options=options) as site:
+    with DemoUpstream() as own, \
+            Site(memcached=memcached, demo=own, options=options) as site:
         stream = site.open_chat(prompt, demo={"gap": 100, "words": 600})
         stream.read_until(b"\n\n")
+        silent = site.send_chat(prompt + " silent", demo={"delay": 60000})
+        wait_until(lambda: site.demo.stats()["active"] == 2,
+                   what="both to be in the air")
         site.server.pool.process.kill(signal.SIGTERM)
         stream.finish()
-        assert not stream.clean or b"[DONE]" not in stream.body
+        error = json.loads(sse_events(stream.body)[-1])["error"]
+        assert error["code"] == "shutting_down"
+        record = site.record(stream)
+        assert record["error"] == "shutting_down"
+        assert record["not_stored"] == "broken"
+        silent.head().finish()
+        assert silent.status == 503
+        assert site.record(silent)["error"] == "shutting_down"
         assert site.server.pool.process.popen.wait(20) == 0
 
 
