@@ -185,12 +185,14 @@ check-installed: all $(UNIT_BIN) $(FUZZ_BIN)
 check-clients: all
 	@BUILD=$(abspath $(BUILD)) tests/clients/run
 
+# BENCH: seconds a round, and rounds.
+BENCH ?= 3 3
 .PHONY: bench
 bench:
 	@$(call packages,build bench)
 	@$(MAKE) --no-print-directory all \
 	    $(BUILD)/tests/bench/ceiling
-	@BUILD=$(abspath $(BUILD)) tests/bench/run
+	@BUILD=$(abspath $(BUILD)) tests/bench/run $(BENCH)
 
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
 	$(call say,LD)$(CC) $(BASE_LDFLAGS) -o $@ $^ -lfcgi $(LDFLAGS)
