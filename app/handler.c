@@ -80,6 +80,19 @@ refuse(bool cgi, const struct err *err)
 	return 1;
 }
 
+/* What is wrong with a configuration beyond its syntax, touching nothing. */
+static int
+test(const struct conf *conf)
+{
+	struct err err = ERR_INIT;
+	struct cache *cache = gateway_open_cache(conf, &err);
+
+	if (cache == NULL)
+		return refuse(false, &err);
+	cache_free(cache);
+	return 0;
+}
+
 /* The configuration's path, or NULL; *test_only: -t was given. */
 static const char *
 read_options(int argc, char **argv, bool *test_only)
@@ -117,12 +130,18 @@ main(int argc, char **argv)
 	int status;
 
 	path = read_options(argc, argv, &test_only);
+	if (cgi && !test_only && getenv("REQUEST_METHOD") == NULL) {
+		fputs("reprise.fcgi is started by a web server or by "
+		    "spawn-fcgi; see reprise(1)\n", stderr);
+		return 2;
+	}
 	conf = conf_load(path, environ, &err);
 	if (conf == NULL)
 		return refuse(cgi && !test_only, &err);
 	if (test_only) {
+		status = test(conf);
 		conf_free(conf);
-		return 0;
+		return status;
 	}
 	diag_open(strcmp(conf->server.log, "syslog") == 0,
 	    levels[conf->server.log_level]);

@@ -31,6 +31,7 @@ put_cache_status(struct exchange *x)
 void
 answer_headers(struct exchange *x)
 {
+	http_response_header(&x->response, "X-Accel-Buffering", "no");
 	http_response_header(&x->response, "X-Request-Id", x->request_id);
 	if (x->cache == CACHE_STATUS_NONE)
 		return;

@@ -14,6 +14,11 @@ exchange_init(struct exchange *x, struct gateway *g, struct http_conn *conn)
 	x->conn = conn;
 	x->start_us = clock_steady_us();
 	x->start_wall_ms = clock_wall_ms();
+	/* The time it waited for a worker is part of its own. */
+	if (conn->ready_us != 0) {
+		x->start_wall_ms -= (x->start_us - conn->ready_us) / 1000;
+		x->start_us = conn->ready_us;
+	}
 	x->format = wire_format_get(WIRE_OTHER);
 	x->verdict = WIRE_NOT_A_FORMAT;
 	x->fwd = "fwd=bypass";

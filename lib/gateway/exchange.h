@@ -83,7 +83,10 @@ void identity_read(struct exchange *x);
 
 /* answer.c: answers of our own. */
 
-/* Add the headers every answer carries: X-Request-Id, X-Cache, Cache-Status. */
+/*
+ * Add the headers every answer carries: X-Request-Id, X-Cache, Cache-Status,
+ * and what tells nginx not to buffer.
+ */
 void answer_headers(struct exchange *x);
 
 /* Answer an error in the format's shape and end the response. */

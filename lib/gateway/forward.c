@@ -33,6 +33,7 @@ perform(struct exchange *x, struct relay *r, struct upstream_request request)
 	else
 		rc = upstream_perform(x->gateway->upstreams, &request, &sink,
 		    &report, &err);
+	r->ended_by_close = report.ended_by_close;
 	relay_end(r, rc, &err);
 	http_headers_fini(&headers);
 }

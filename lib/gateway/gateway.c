@@ -6,12 +6,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { MEMO_SLOTS = 4096, STORE_POOL_MAX = 16 };
 
 struct cache *
 gateway_open_cache(const struct conf *conf, struct err *err)
 {
+	struct err why = ERR_INIT;
 	struct cache *cache;
 	struct memcached_store_config store_config = {
 	    .servers = conf->cache.servers,
@@ -25,10 +27,13 @@ gateway_open_cache(const struct conf *conf, struct err *err)
 	    .max_entry_bytes = (size_t)conf->cache.max_entry_bytes,
 	    .compress = conf->cache.compress == CONF_COMPRESS_ZSTD,
 	};
-	struct store *store = memcached_store_new(&store_config, err);
+	struct store *store = memcached_store_new(&store_config, &why);
 
-	if (store == NULL)
+	if (store == NULL) {
+		err_set(err, why.code, "%s: cache.servers: %s",
+		    conf->path != NULL ? conf->path : "environment", why.text);
 		return NULL;
+	}
 	cache = cache_new(store, &cache_config);
 	if (cache == NULL)
 		err_set(err, ERR_MEMORY, "out of memory");
@@ -106,6 +111,15 @@ gateway_give_up(void *ctx)
 	atomic_store(&g->giving_up, true);
 }
 
+/* A compressed body is the upstream's to read, not ours. */
+static bool
+is_coded(const struct http_headers *h)
+{
+	const char *coding = http_headers_get(h, "Content-Encoding");
+
+	return coding != NULL && strcasecmp(coding, "identity") != 0;
+}
+
 /*
  * The body's own facts, and the upstream they lead to. 0, or -1 with an
  * error for the caller.
@@ -119,8 +133,10 @@ read_question(struct exchange *x, struct err *err)
 		return -1;
 	if (control_read(&x->control, &x->request.headers, g->conf, err) == -1)
 		return -1;
-	if (cache_memo_read(g->memo, &x->facts, x->body.data, x->body.len,
-	    x->format) == -1)
+	if (is_coded(&x->request.headers))
+		x->facts.verdict = WIRE_BODY_CODED;
+	else if (cache_memo_read(g->memo, &x->facts, x->body.data,
+	    x->body.len, x->format) == -1)
 		return err_set(err, ERR_MEMORY, "out of memory");
 	if (x->facts.malformed)
 		return err_set(err, ERR_BAD_REQUEST,
@@ -164,6 +180,7 @@ serve_cached_format(struct exchange *x, struct err *err)
 	}
 	if (x->verdict == WIRE_STORABLE)
 		x->verdict = WIRE_NOT_FORWARDED;
+	x->fwd = "detail=only-if-cached";
 	err_set(err, ERR_ONLY_IF_CACHED, "%s",
 	    err_meaning(ERR_ONLY_IF_CACHED));
 }
@@ -221,9 +238,13 @@ gateway_handle(struct http_conn *conn, bool overloaded, void *ctx)
 	if (err.code == ERR_NONE)
 		route(&x, overloaded, &err);
 	if (err.code == ERR_CLIENT_GONE) {
+		/* Probably nobody listens; if somebody does, it is a 400. */
 		x.aborted = true;
-		x.broken = true;
-	} else if (err.code != ERR_NONE) {
+		err_clear(&err);
+		err_set(&err, ERR_BAD_REQUEST,
+		    "the request body is not as long as was announced");
+	}
+	if (err.code != ERR_NONE) {
 		http_conn_drain(conn);
 		answer_error(&x, &err);
 	}

@@ -38,8 +38,6 @@ hit_serve(struct exchange *x)
 	cache_found_each(&x->found, "headers", replay_header, x);
 	put_number(x, "Content-Length", (int64_t)e->plain_len);
 	put_number(x, "Age", age_s > 0 ? age_s : 0);
-	if (e->mode == ENTRY_STREAM)
-		http_response_header(&x->response, "X-Accel-Buffering", "no");
 	answer_headers(x);
 	http_response_body(&x->response, x->found.body, e->plain_len);
 	http_response_end(&x->response);

@@ -111,7 +111,6 @@ pass_headers(struct relay *r, const struct http_headers *headers)
 			http_response_header(response,
 			    "X-Upstream-Request-Id", h->value);
 	}
-	http_response_header(response, "X-Accel-Buffering", "no");
 }
 
 /* The commonest mistake under Apache, told where it will be seen. */
@@ -323,13 +322,35 @@ take_usage(struct relay *r)
 	x->spent = wire_usage_tokens(x->usage);
 }
 
+/*
+ * Whether the connection's end, which was all that ended the answer, came
+ * too early for its format.
+ */
+static bool
+is_cut_off(const struct relay *r)
+{
+	if (!r->follow || !r->ended_by_close || r->status != 200)
+		return false;
+	if (r->recorder.mode == ENTRY_STREAM)
+		return !r->recorder.stream.ended;
+	return r->x->verdict == WIRE_BAD_JSON;
+}
+
 void
 relay_end(struct relay *r, int rc, const struct err *err)
 {
 	struct exchange *x = r->x;
+	struct err cut = ERR_INIT;
 
 	if (r->follow) {
 		x->verdict = recorder_end(&r->recorder, rc == 0);
+		if (rc == 0 && is_cut_off(r)) {
+			x->verdict = WIRE_TRANSPORT;
+			err = &cut;
+			rc = err_set(&cut, ERR_UPSTREAM_BROKEN,
+			    "upstream %s closed the connection before its "
+			    "answer was complete", x->upstream->name);
+		}
 		take_usage(r);
 		if (x->verdict == WIRE_STORABLE)
 			save_answer(r);

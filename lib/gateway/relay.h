@@ -22,6 +22,7 @@ struct relay {
 	struct buf held;          /* the last piece of a known length */
 	int64_t last_write_us;
 	bool client_left;
+	bool ended_by_close;      /* see struct upstream_report */
 };
 
 /*

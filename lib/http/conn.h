@@ -21,6 +21,7 @@ struct http_conn {
 	char *const *envp;     /* the CGI variables, as environ */
 	bool body_ended;       /* the body was read to its end */
 	bool client_gone;      /* a write failed: latched */
+	int64_t ready_us;      /* steady clock: when it came; 0: just now */
 	uint64_t bytes_read;   /* of the body */
 	uint64_t bytes_written;
 };

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 /*
@@ -42,7 +43,8 @@ enum {
 	HEADER_BYTES = 8,
 	/* The longest content that needs no padding to a multiple of 8. */
 	RECORD_BYTES = 65528,
-	RECORDS_PER_WRITE = 64
+	RECORDS_PER_WRITE = 64,
+	CUT_DELAY_MS = 50
 };
 
 struct http_fcgi {
@@ -281,6 +283,20 @@ http_fcgi_begin(struct http_fcgi *f, int fd)
 	return &f->conn;
 }
 
+/*
+ * lighttpd, when it learns of the head and of the cut in one go, counts
+ * what there is and passes it on as a whole answer: let it send the head
+ * before it sees the cut.
+ */
+static void
+let_head_go(const struct http_fcgi *f)
+{
+	struct timespec moment = {.tv_nsec = CUT_DELAY_MS * 1000000L};
+
+	if (f->conn.bytes_written > 0 && !f->conn.client_gone)
+		nanosleep(&moment, NULL);
+}
+
 bool
 http_fcgi_end(struct http_fcgi *f, bool broken)
 {
@@ -292,6 +308,8 @@ http_fcgi_end(struct http_fcgi *f, bool broken)
 	if (!broken)
 		http_conn_drain(&f->conn);
 	if (broken || f->conn.client_gone) {
+		if (broken)
+			let_head_go(f);
 		cut(f);
 		return false;
 	}

@@ -135,12 +135,14 @@ http_response_body(struct http_response *r, const void *bytes, size_t len)
 {
 	if (send_head(r) == -1)
 		return -1;
-	r->body_bytes += len;
 	if (len == 0 || is_bodiless(r))
 		return r->conn->client_gone ? -1 : 0;
 	if (r->first_byte_us == 0)
 		r->first_byte_us = clock_steady_us();
-	return http_conn_write(r->conn, bytes, len);
+	if (http_conn_write(r->conn, bytes, len) == -1)
+		return -1;
+	r->body_bytes += len;
+	return 0;
 }
 
 int

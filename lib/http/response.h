@@ -27,9 +27,9 @@ struct http_response {
 	struct http_conn *conn;
 	enum http_response_state state;
 	int status;
-	bool head_only;          /* HEAD: body bytes are counted, not sent */
+	bool head_only;          /* HEAD: the body is not sent */
 	struct buf head;         /* CGI header lines so far */
-	uint64_t body_bytes;     /* handed in */
+	uint64_t body_bytes;     /* sent, or in buffers to be sent */
 	int64_t first_byte_us;   /* steady clock of the first body byte, or 0 */
 };
 

@@ -93,6 +93,7 @@ serve_request(struct worker *w, struct http_peer *peer)
 {
 	const struct http_server_config *config = &w->server->config;
 	struct http_peers *peers = w->server->peers;
+	int64_t ready_us = peer->ready_us;
 	struct http_conn *conn = http_fcgi_begin(w->fcgi, peer->fd);
 	enum http_outcome outcome;
 
@@ -100,6 +101,7 @@ serve_request(struct worker *w, struct http_peer *peer)
 		http_peers_drop(peers, peer, false);
 		return;
 	}
+	conn->ready_us = ready_us;
 	outcome = config->handler(conn, w->overflow, config->ctx);
 	peer->fresh = false;
 	if (!http_fcgi_end(w->fcgi, outcome == HTTP_BROKEN)) {

@@ -251,11 +251,16 @@ run(struct transfer *t)
 static void
 fill_report(const struct transfer *t, struct upstream_report *report)
 {
-	long connects = 1;
+	long connects = 1, version = 0;
 
 	t->api->easy_getinfo(t->handle->easy, CURLINFO_NUM_CONNECTS,
 	    &connects);
+	t->api->easy_getinfo(t->handle->easy, CURLINFO_HTTP_VERSION,
+	    &version);
 	report->got_head = t->head.done;
+	report->ended_by_close = t->head.done && !t->head.chunked &&
+	    version < CURL_HTTP_VERSION_2_0 &&
+	    http_headers_get(&t->head.fields, "Content-Length") == NULL;
 	report->reused = t->connected && connects == 0;
 }
 

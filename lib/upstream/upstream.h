@@ -88,6 +88,11 @@ struct upstream_sink {
 struct upstream_report {
 	bool got_head;      /* sink->head was called */
 	bool reused;        /* over a connection that was open already */
+	/*
+	 * Only the connection's end told the answer's (RFC 9112 section
+	 * 6.3): a server that died looks just like one that had finished.
+	 */
+	bool ended_by_close;
 };
 
 /*

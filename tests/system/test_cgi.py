@@ -56,3 +56,22 @@ def test_the_answer_to_a_misconfigured_handler(site):
     assert head.startswith("Status: 500")
     assert b"error log" in body
     assert b"REPRISE_CACHE_CHUNK" in said and b"1000K" in said
+
+
+def test_started_by_hand_it_says_by_whom_it_is_started():
+    done = subprocess.run([os.path.join(BUILD, "reprise.fcgi")],
+                          env=clean_env(), stdin=subprocess.DEVNULL,
+                          capture_output=True, timeout=60)
+    assert done.returncode == 2
+    assert b"web server" in done.stderr and done.stdout == b""
+
+
+def test_the_configuration_can_be_tested(site):
+    handler = os.path.join(BUILD, "reprise.fcgi")
+    words = [handler, "-c", site.workspace.conf, "-t"]
+    good = subprocess.run(words, env=clean_env(), capture_output=True)
+    assert (good.returncode, good.stderr) == (0, b"")
+    bad = subprocess.run(words, capture_output=True, env={
+        **clean_env(), "REPRISE_CACHE_SERVERS": "host:99999"})
+    assert bad.returncode == 1
+    assert b"cache.servers" in bad.stderr and b"host:99999" in bad.stderr

@@ -1,5 +1,6 @@
 """Which requests are the same question, and which are not."""
 
+import gzip
 import json
 
 import pytest
@@ -192,3 +193,13 @@ def test_what_is_no_json_is_refused(site, body):
     error = json.loads(response.body)["error"]
     assert error["type"] == "invalid_request_error"
     assert site.record(response)["status"] == 400
+
+
+def test_a_compressed_body_is_the_upstreams_to_read(site, prompt):
+    body = gzip.compress(BASE.replace("@", prompt).encode())
+    response = site.request(
+        "POST", "/v1/chat/completions", {"Content-Encoding": "gzip"},
+        body=body)
+    assert response.header("X-Cache") == "BYPASS"
+    assert "detail=request-coding" in response.header("Cache-Status")
+    assert site.record(response)["upstream"] == "openai"
