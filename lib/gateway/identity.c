@@ -5,6 +5,7 @@
 #include "gateway/exchange.h"
 
 #include "base/text.h"
+#include "http/env.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -27,17 +28,6 @@ static const char *const credential_parts[] = {"authorization", "api-key",
 
 enum { N_CREDENTIAL_PARTS =
 	   sizeof(credential_parts) / sizeof(credential_parts[0]) };
-
-static const char *
-variable(char *const *envp, const char *name)
-{
-	size_t len = strlen(name);
-
-	for (; *envp != NULL; envp++)
-		if (strncmp(*envp, name, len) == 0 && (*envp)[len] == '=')
-			return *envp + len + 1;
-	return NULL;
-}
 
 static void
 add(struct digest *d, const char *value)
@@ -97,7 +87,7 @@ read_credential(struct exchange *x)
 	 * The web server may have asked for a password or a certificate.
 	 * nginx sends the variable empty when it has not.
 	 */
-	value = variable(x->conn->envp, "REMOTE_USER");
+	value = http_env(x->conn->envp, "REMOTE_USER");
 	if (value != NULL && *value == '\0')
 		value = NULL;
 	add(d, value);

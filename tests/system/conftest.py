@@ -39,6 +39,13 @@ def memcached():
         yield m
 
 
+@pytest.fixture(scope="module")
+def own_memcached():
+    """For tests that look into it, or take it down."""
+    with Memcached() as m:
+        yield m
+
+
 @pytest.fixture(scope="session")
 def demo():
     with DemoUpstream() as d:

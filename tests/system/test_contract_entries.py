@@ -11,12 +11,6 @@ KNOBS = {"bytes": 40000, "random": 1}
 
 
 @pytest.fixture(scope="module")
-def own_memcached():
-    with Memcached() as m:
-        yield m
-
-
-@pytest.fixture(scope="module")
 def site(own_memcached, demo):
     with Site(memcached=own_memcached, demo=demo, options=SMALL) as s:
         yield s

@@ -5,17 +5,11 @@ import re
 
 import pytest
 
-from harness import Memcached, Nginx, Site
+from harness import Nginx, Site
 from harness.site import demo_header
 
 SECRET = "sk-LEAKCANARY4711"
 OWN_SECRET = "sk-OPERATORCANARY4712"
-
-
-@pytest.fixture(scope="module")
-def own_memcached():
-    with Memcached() as m:
-        yield m
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,6 @@ OPTIONS = {"cache.timeout": "200ms", "cache.retry": "200ms"}
 
 
 @pytest.fixture(scope="module")
-def own_memcached():
-    with Memcached() as m:
-        yield m
-
-
-@pytest.fixture(scope="module")
 def site(own_memcached, demo):
     with Site(memcached=own_memcached, demo=demo, options=OPTIONS) as s:
         yield s
