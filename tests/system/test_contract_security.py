@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from harness import Nginx, Site
+from harness import Memcached, Nginx, Site
 from harness.site import demo_header
 
 SECRET = "sk-LEAKCANARY4711"
