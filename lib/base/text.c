@@ -51,22 +51,6 @@ text_utf8_next(const char *s, size_t len, uint32_t *code_point)
 }
 
 bool
-text_utf8_valid(const char *s, size_t len)
-{
-	size_t i = 0, n;
-	uint32_t c;
-
-	while (i < len) {
-		n = text_utf8_next(s + i, len - i, &c);
-		/* U+FFFD itself takes three bytes; a fault takes one. */
-		if (c == 0xfffd && n == 1)
-			return false;
-		i += n;
-	}
-	return true;
-}
-
-bool
 text_glob(const char *pattern, const char *s)
 {
 	const char *star = NULL, *mark = NULL;

@@ -23,9 +23,6 @@ struct text_pair {
  */
 size_t text_utf8_next(const char *s, size_t len, uint32_t *code_point);
 
-/* Whether all of s[0..len-1] is valid UTF-8. */
-bool text_utf8_valid(const char *s, size_t len);
-
 /*
  * Whether s matches a glob of '*' (any run) and '?' (one byte) and literal
  * bytes. Linear in time but for the last star; no brackets, no escapes.

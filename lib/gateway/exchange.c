@@ -1,10 +1,8 @@
 #include "gateway/exchange.h"
 
 #include "base/clock.h"
-#include "base/diag.h"
 
 #include <string.h>
-#include <strings.h>
 
 void
 exchange_init(struct exchange *x, struct gateway *g, struct http_conn *conn)

@@ -69,7 +69,6 @@ struct exchange {
 	json_t *usage;                /* owned */
 	int64_t start_us, start_wall_ms;
 	const char *allow;            /* methods for a 405 */
-	bool broken;                  /* cut the connection off */
 	bool aborted;                 /* the client left */
 };
 

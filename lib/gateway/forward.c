@@ -111,7 +111,7 @@ forward_untouched(struct exchange *x)
 	buf_init(&x->body, HELD_UPLOAD_BYTES + 8192);
 	if (read_ahead(x) == -1) {
 		x->aborted = true;
-		x->broken = true;
+		http_response_break(&x->response);
 		return;
 	}
 	if (x->conn->body_ended) {

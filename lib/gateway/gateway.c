@@ -248,9 +248,7 @@ gateway_handle(struct http_conn *conn, bool overloaded, void *ctx)
 		http_conn_drain(conn);
 		answer_error(&x, &err);
 	}
-	if (x.broken)
-		http_response_break(&x.response);
-	broken = x.broken;
+	broken = x.response.state == HTTP_RESPONSE_BROKEN;
 	exchange_finish(&x);
 	return broken ? HTTP_BROKEN : HTTP_COMPLETE;
 }

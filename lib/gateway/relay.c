@@ -80,10 +80,10 @@ send_on(struct relay *r, const char *bytes, size_t len)
 
 /*
  * A stream whose events are followed may get a comment or an error event
- * of ours, so its length is not the upstream's.
+ * of ours.
  */
 static bool
-may_grow(const struct relay *r)
+is_followed_stream(const struct relay *r)
 {
 	return r->follow && r->recorder.mode == ENTRY_STREAM;
 }
@@ -103,7 +103,9 @@ pass_headers(struct relay *r, const struct http_headers *headers)
 		 */
 		if (r->status == 200 && strcasecmp(h->name, "Location") == 0)
 			continue;
-		if (may_grow(r) && strcasecmp(h->name, "Content-Length") == 0)
+		/* What may grow has no length yet. */
+		if (is_followed_stream(r) &&
+		    strcasecmp(h->name, "Content-Length") == 0)
 			continue;
 		if (headers_pass_down(h->name))
 			http_response_header(response, h->name, h->value);
@@ -208,8 +210,7 @@ beat(struct relay *r)
 	struct buf comment;
 	int rc;
 
-	if (!r->follow || !r->got_head || r->client_left ||
-	    r->recorder.mode != ENTRY_STREAM ||
+	if (!r->got_head || !is_followed_stream(r) || r->client_left ||
 	    silence_ms < r->x->gateway->conf->server.heartbeat_ms ||
 	    !recorder_at_boundary(&r->recorder))
 		return 0;
@@ -301,16 +302,18 @@ fail(struct relay *r, const struct err *err)
 	if (r->client_left || err->code == ERR_CANCELLED) {
 		/* Nobody is listening; the cut must not look like an end. */
 		x->aborted = true;
-		x->broken = true;
-	} else if (!r->got_head) {
-		answer_error(x, err);
-	} else if (r->follow && r->recorder.mode == ENTRY_STREAM) {
-		diag(err_level(err->code), "%s: %s", x->request_id, err->text);
-		send_error_event(r, err);
-	} else {
-		diag(err_level(err->code), "%s: %s", x->request_id, err->text);
-		x->broken = true;
+		http_response_break(&x->response);
+		return;
 	}
+	if (!r->got_head) {
+		answer_error(x, err);
+		return;
+	}
+	diag(err_level(err->code), "%s: %s", x->request_id, err->text);
+	if (is_followed_stream(r))
+		send_error_event(r, err);
+	else
+		http_response_break(&x->response);
 }
 
 static void

@@ -15,7 +15,6 @@ struct relay {
 	struct http_headers replay;  /* to be stored with the answer */
 	struct http_headers vary;    /* request headers it depends on */
 	bool got_head;
-	bool head_sent;
 	int status;               /* the upstream's */
 	int64_t expected;         /* bytes by its Content-Length; -1 */
 	int64_t received;

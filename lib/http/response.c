@@ -90,15 +90,6 @@ http_response_header(struct http_response *r, const char *name,
 	return buf_append(&r->head, "\r\n", 2);
 }
 
-void
-http_response_headers(struct http_response *r, const struct http_headers *h)
-{
-	size_t i;
-
-	for (i = 0; i < h->count; i++)
-		http_response_header(r, h->list[i].name, h->list[i].value);
-}
-
 /* RFC 9110 section 6.4.1: answers that never have a body. */
 static bool
 is_bodiless(const struct http_response *r)

@@ -51,10 +51,6 @@ int http_response_status(struct http_response *r, int status);
 int http_response_header(struct http_response *r, const char *name,
     const char *value);
 
-/* Add every field of h by http_response_header, leaving bad ones out. */
-void http_response_headers(struct http_response *r,
-    const struct http_headers *h);
-
 /*
  * Send the head (and flush it) without waiting for the body. 0, or -1:
  * client gone or out of order.

@@ -1,6 +1,11 @@
 #include "wire/error.h"
 
+#include "sse/writer.h"
+
 #include <string.h>
+
+/* The text of a struct err, escaped, and some words around it. */
+enum { ERROR_BODY_MAX = 4096 };
 
 static void
 put_string(struct buf *out, const char *s)
@@ -24,8 +29,13 @@ wire_openai_error_body(struct buf *out, const struct err *err)
 int
 wire_openai_error_event(struct buf *out, const struct err *err)
 {
-	/* The body is one line by construction: one data line holds it. */
-	buf_puts(out, "data: ");
-	wire_openai_error_body(out, err);
-	return buf_puts(out, "\n\n");
+	struct buf body;
+	int rc;
+
+	buf_init(&body, ERROR_BODY_MAX);
+	rc = wire_openai_error_body(&body, err);
+	if (rc == 0)
+		rc = sse_write_event(out, NULL, body.data);
+	buf_fini(&body);
+	return rc;
 }
