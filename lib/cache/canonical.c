@@ -299,8 +299,10 @@ read_tree(struct cache_body *out, json_t *root,
 		set_odd(out, WIRE_BODY_SHAPE, "not a JSON object");
 		return 0;
 	}
-	if (format->request_ok != NULL && !format->request_ok(root)) {
-		set_odd(out, WIRE_BODY_SHAPE, "lacks a required field");
+	out->verdict = format->judge_request(root);
+	if (out->verdict != WIRE_STORABLE) {
+		set_odd(out, out->verdict, out->verdict == WIRE_BODY_SHAPE ?
+		    "lacks a required field" : "");
 		return 0;
 	}
 	return digest_canonical(out, root, canonical);

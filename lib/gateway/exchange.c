@@ -57,7 +57,7 @@ count(const struct exchange *x, int64_t first_us, int64_t duration_us)
 	if (x->aborted)
 		counter_add(&c->aborted, 1);
 	if (x->cache == CACHE_STATUS_MISS ||
-	    (x->cache == CACHE_STATUS_BYPASS && x->format->path != NULL))
+	    (x->cache == CACHE_STATUS_BYPASS && x->format->body != WIRE_BODY_ANY))
 		counter_add(&c->verdicts[x->verdict], 1);
 	if (!was_hit(x->cache) && x->cache != CACHE_STATUS_MISS)
 		return;

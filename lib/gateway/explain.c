@@ -68,7 +68,7 @@ explain(struct exchange *x, const struct conf *conf, const char *body,
 	int rc = -1;
 
 	x->format = wire_format_for_path(x->request.path);
-	if (x->format->path == NULL) {
+	if (x->format->body == WIRE_BODY_ANY) {
 		line(out, "format", x->format->name);
 		line(out, "cacheable",
 		    "no: the path is none that is cached; passed through");

@@ -213,7 +213,7 @@ route(struct exchange *x, bool overloaded, struct err *err)
 		counter_add(&x->gateway->counters->overloaded, 1);
 		err_set(err, ERR_OVERLOADED,
 		    "all workers are busy; try again in a moment");
-	} else if (format->path != NULL &&
+	} else if (format->body != WIRE_BODY_ANY &&
 	    strcmp(x->request.method, "OPTIONS") != 0) {
 		serve_cached_format(x, err);
 	} else {

@@ -1,17 +1,18 @@
 #include "wire/format.h"
 
 #include "wire/chat.h"
+#include "wire/choices.h"
 #include "wire/error.h"
 
 #include <string.h>
 
 /* ---- anything else: passed through, nothing is known of it ---- */
 
-static bool
-other_request_ok(const json_t *body)
+static enum wire_verdict
+other_judge_request(const json_t *body)
 {
 	(void)body;
-	return false;
+	return WIRE_NOT_A_FORMAT;
 }
 
 static enum wire_verdict
@@ -47,30 +48,75 @@ other_stream_fini(struct wire_stream *s)
 
 /* ---- the table: a new format is a row here and a file of its own ---- */
 
+#define OTHER                                                                  \
+	.judge_request = other_judge_request, .judge_json = other_judge_json,  \
+	.stream_event = other_stream_event, .stream_end = other_stream_end,    \
+	.stream_fini = other_stream_fini
+#define OPENAI_ERRORS                                                          \
+	.error_body = wire_openai_error_body,                                  \
+	.error_event = wire_openai_error_event
+
 static const struct wire_format formats[WIRE_FORMAT_COUNT] = {
     [WIRE_CHAT] = {
 	.id = WIRE_CHAT,
 	.name = "chat",
-	.path = "/v1/chat/completions",
-	.request_ok = wire_chat_request_ok,
+	.paths = {"/v1/chat/completions"},
+	.body = WIRE_BODY_JSON,
+	.asks_usage = true,
+	.judge_request = wire_chat_judge_request,
 	.judge_json = wire_chat_judge_json,
 	.stream_event = wire_chat_stream_event,
-	.stream_end = wire_chat_stream_end,
-	.stream_fini = wire_chat_stream_fini,
-	.error_body = wire_openai_error_body,
-	.error_event = wire_openai_error_event,
+	.stream_end = wire_choices_stream_end,
+	.stream_fini = wire_choices_stream_fini,
+	OPENAI_ERRORS,
+    },
+    [WIRE_COMPLETIONS] = {
+	.id = WIRE_COMPLETIONS,
+	.name = "completions",
+	OTHER,
+	OPENAI_ERRORS,
+    },
+    [WIRE_RESPONSES] = {
+	.id = WIRE_RESPONSES,
+	.name = "responses",
+	OTHER,
+	OPENAI_ERRORS,
+    },
+    [WIRE_MESSAGES] = {
+	.id = WIRE_MESSAGES,
+	.name = "messages",
+	OTHER,
+	OPENAI_ERRORS,
+    },
+    [WIRE_EMBEDDINGS] = {
+	.id = WIRE_EMBEDDINGS,
+	.name = "embeddings",
+	OTHER,
+	OPENAI_ERRORS,
+    },
+    [WIRE_RERANK] = {
+	.id = WIRE_RERANK,
+	.name = "rerank",
+	OTHER,
+	OPENAI_ERRORS,
+    },
+    [WIRE_TRANSCRIPTIONS] = {
+	.id = WIRE_TRANSCRIPTIONS,
+	.name = "transcriptions",
+	OTHER,
+	OPENAI_ERRORS,
+    },
+    [WIRE_TRANSLATIONS] = {
+	.id = WIRE_TRANSLATIONS,
+	.name = "translations",
+	OTHER,
+	OPENAI_ERRORS,
     },
     [WIRE_OTHER] = {
 	.id = WIRE_OTHER,
 	.name = "other",
-	.path = NULL,
-	.request_ok = other_request_ok,
-	.judge_json = other_judge_json,
-	.stream_event = other_stream_event,
-	.stream_end = other_stream_end,
-	.stream_fini = other_stream_fini,
-	.error_body = wire_openai_error_body,
-	.error_event = wire_openai_error_event,
+	OTHER,
+	OPENAI_ERRORS,
     },
 };
 
@@ -80,16 +126,54 @@ wire_format_get(enum wire_format_id id)
 	return &formats[(unsigned)id < WIRE_FORMAT_COUNT ? id : WIRE_OTHER];
 }
 
+static bool
+has_path(const struct wire_format *format, const char *path)
+{
+	size_t i;
+
+	for (i = 0; i < WIRE_PATHS_MAX && format->paths[i] != NULL; i++) {
+		if (strcmp(format->paths[i], path) == 0)
+			return true;
+	}
+	return false;
+}
+
 const struct wire_format *
 wire_format_for_path(const char *path)
 {
 	size_t i;
 
-	for (i = 0; i < WIRE_FORMAT_COUNT; i++)
-		if (formats[i].path != NULL &&
-		    strcmp(formats[i].path, path) == 0)
+	for (i = 0; i < WIRE_FORMAT_COUNT; i++) {
+		if (has_path(&formats[i], path))
 			return &formats[i];
+	}
 	return &formats[WIRE_OTHER];
+}
+
+const struct wire_format *
+wire_format_of_json(const json_t *answer, const struct wire_format *asked)
+{
+	size_t i;
+
+	for (i = 0; asked->owns_json != NULL && i < WIRE_FORMAT_COUNT; i++) {
+		if (formats[i].owns_json != NULL &&
+		    formats[i].owns_json(answer))
+			return &formats[i];
+	}
+	return asked;
+}
+
+const struct wire_format *
+wire_format_of_payload(const json_t *payload, const struct wire_format *asked)
+{
+	size_t i;
+
+	for (i = 0; asked->owns_payload != NULL && i < WIRE_FORMAT_COUNT; i++) {
+		if (formats[i].owns_payload != NULL &&
+		    formats[i].owns_payload(payload))
+			return &formats[i];
+	}
+	return asked;
 }
 
 bool
@@ -112,11 +196,16 @@ count_of(const json_t *usage, const char *name, const char *other_name)
 struct wire_tokens
 wire_usage_tokens(const json_t *usage)
 {
-	struct wire_tokens tokens = {
-	    .prompt = count_of(usage, "prompt_tokens", "input_tokens"),
-	    .completion = count_of(usage, "completion_tokens", "output_tokens"),
-	    .total = count_of(usage, "total_tokens", "total_tokens"),
-	};
+	const json_t *inner = json_object_get(usage, "tokens");
+	struct wire_tokens tokens;
 
+	if (json_is_object(inner))
+		usage = inner;
+	tokens.prompt = count_of(usage, "prompt_tokens", "input_tokens");
+	tokens.completion =
+	    count_of(usage, "completion_tokens", "output_tokens");
+	tokens.total = count_of(usage, "total_tokens", "total_tokens");
+	if (tokens.total == 0)
+		tokens.total = tokens.prompt + tokens.completion;
 	return tokens;
 }

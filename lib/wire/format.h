@@ -16,10 +16,20 @@
 #include <stddef.h>
 
 enum wire_format_id {
-	WIRE_CHAT,   /* POST /v1/chat/completions */
-	WIRE_OTHER,  /* anything else: passed through, never cached */
+	WIRE_CHAT,           /* POST /v1/chat/completions */
+	WIRE_COMPLETIONS,    /* POST /v1/completions */
+	WIRE_RESPONSES,      /* POST /v1/responses */
+	WIRE_MESSAGES,       /* POST /v1/messages, Anthropic's */
+	WIRE_EMBEDDINGS,     /* POST /v1/embeddings */
+	WIRE_RERANK,         /* POST /v1/rerank and its other places */
+	WIRE_TRANSCRIPTIONS, /* POST /v1/audio/transcriptions */
+	WIRE_TRANSLATIONS,   /* POST /v1/audio/translations */
+	WIRE_OTHER,          /* anything else: passed through, never cached */
 	WIRE_FORMAT_COUNT
 };
+
+/* What a request's body is. */
+enum wire_body { WIRE_BODY_ANY, WIRE_BODY_JSON, WIRE_BODY_FORM };
 
 /* What may be stored beyond the plain case. */
 struct wire_policy {
@@ -32,25 +42,41 @@ struct wire_policy {
  * order. Zero-initialised by the caller, freed by the row's fini.
  */
 struct wire_stream {
-	json_t *usage;          /* last usage object seen, owned; or NULL */
+	json_t *usage;          /* the answer's usage so far, owned; or NULL */
 	enum wire_verdict bad;  /* first fault, or WIRE_STORABLE */
-	bool ended;             /* the terminator has come */
+	bool ended;             /* the format's terminator has come */
+	bool done;              /* data: [DONE] has come */
 	bool any_payload;       /* an event with content has come */
 	bool ended_by_length;
 	bool calls_tools;
-	void *choices;          /* the format's own, owned */
+	void *state;            /* the format's own, owned */
 };
+
+enum { WIRE_PATHS_MAX = 4 };
 
 struct wire_format {
 	enum wire_format_id id;
 	const char *name;  /* in records and metrics */
-	const char *path;  /* below the base path; NULL: any */
+	const char *paths[WIRE_PATHS_MAX]; /* below the base path; then NULL */
+	enum wire_body body;
 
 	/*
-	 * Whether the parsed request has what the format requires (chat:
-	 * a string "model" and an array "messages").
+	 * The member whose elements are questions of their own, each cached
+	 * by itself ("input" of embeddings); NULL.
 	 */
-	bool (*request_ok)(const json_t *body);
+	const char *split_member;
+
+	/* Whether stream_options.include_usage is one of its fields. */
+	bool asks_usage;
+
+	/*
+	 * Whether a request may be answered from the cache, as far as the
+	 * format can tell: WIRE_STORABLE; WIRE_BODY_SHAPE when it lacks what
+	 * the format requires; or that it depends on, or leaves, state
+	 * upstream. A form is given as an object: of text parts the text,
+	 * of files true.
+	 */
+	enum wire_verdict (*judge_request)(const json_t *body);
 
 	/*
 	 * Judge a JSON answer by wire-format rules; *usage gets a new
@@ -75,6 +101,29 @@ struct wire_format {
 
 	/* Append an in-stream error event. 0 or -1. */
 	int (*error_event)(struct buf *out, const struct err *err);
+
+	/*
+	 * What follows is set for formats that can be reshaped between
+	 * stream and JSON, else NULL.
+	 */
+
+	/* Whether a JSON answer, or a stream's payload, has its shape. */
+	bool (*owns_json)(const json_t *answer);
+	bool (*owns_payload)(const json_t *payload);
+
+	/*
+	 * Append the stream that says what a JSON answer says; usage: the
+	 * request asked for a usage chunk. 0; or -1 when the answer cannot be
+	 * expressed faithfully (or out failed).
+	 */
+	int (*to_stream)(struct buf *out, const json_t *answer, bool usage);
+
+	/*
+	 * Append the JSON answer that says what a whole stored stream says,
+	 * given as the array of its payloads (without "[DONE]"); usage: what
+	 * is known of it beside the stream, or NULL. 0 or -1, as above.
+	 */
+	int (*to_json)(struct buf *out, const json_t *payloads, json_t *usage);
 };
 
 /* The row of a format. Static. Any thread. */
@@ -82,9 +131,21 @@ const struct wire_format *wire_format_get(enum wire_format_id id);
 
 /*
  * The row for a path below the base path, e.g. "/v1/chat/completions";
- * WIRE_OTHER's when it is none's. Never NULL. Static. Any thread.
+ * WIRE_OTHER's when it is none's (below "/v1/messages/" one of the same id
+ * with Anthropic's error shape). Never NULL. Static. Any thread.
  */
 const struct wire_format *wire_format_for_path(const char *path);
+
+/*
+ * The row by whose rules an answer is to be judged and reshaped: that of
+ * the shape it has, where both it and the format asked for can be reshaped
+ * (a bridge may answer a Responses request with a chat completion), else
+ * the one asked for. Of a stream, its first payload decides. Any thread.
+ */
+const struct wire_format *wire_format_of_json(const json_t *answer,
+    const struct wire_format *asked);
+const struct wire_format *wire_format_of_payload(const json_t *payload,
+    const struct wire_format *asked);
 
 /*
  * Whether a request's JSON asks for a stream: "stream" is JSON true, not
@@ -94,9 +155,10 @@ bool wire_wants_stream(const json_t *body);
 
 /*
  * Three token counts out of any format's usage object: spent on the
- * prompt, on the answer, and in all; 0 where it does not say. Accepts the
- * field names of all formats (prompt_tokens, input_tokens, ...). usage may
- * be NULL. Any thread.
+ * prompt, on the answer, and in all (their sum where it does not say); 0
+ * for what is unknown. Accepts the field names of all formats
+ * (prompt_tokens, input_tokens, ...; Cohere's "tokens" object). usage may be
+ * NULL. Any thread.
  */
 struct wire_tokens {
 	json_int_t prompt;

@@ -56,7 +56,7 @@ judge_json(const char *text, size_t len)
 	body = json_loadb(text, len, JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
 	if (body == NULL)
 		return;
-	(void)wire_format_get(WIRE_CHAT)->request_ok(body);
+	(void)wire_format_get(WIRE_CHAT)->judge_request(body);
 	if (wire_format_get(WIRE_CHAT)->judge_json(body, &policy, &usage) ==
 	    WIRE_STORABLE && json_array_size(json_object_get(body,
 	    "choices")) == 0)

@@ -12,28 +12,28 @@
 
 enum { BODIES = 64, READS = 4000, THREADS = 4 };
 
-/* How often a request was parsed: request_ok is told of each tree. */
+/* How often a request was parsed: judge_request is told of each tree. */
 static size_t parses;
 
-static bool
+static enum wire_verdict
 accept_and_count(const json_t *body)
 {
 	(void)body;
 	__atomic_add_fetch(&parses, 1, __ATOMIC_RELAXED);
-	return true;
+	return WIRE_STORABLE;
 }
 
-static bool
+static enum wire_verdict
 refuse(const json_t *body)
 {
 	(void)body;
-	return false;
+	return WIRE_BODY_SHAPE;
 }
 
 static const struct wire_format counted = {
-    .id = WIRE_CHAT, .name = "counted", .request_ok = accept_and_count};
+    .id = WIRE_CHAT, .name = "counted", .judge_request = accept_and_count};
 static const struct wire_format refused = {
-    .id = WIRE_OTHER, .name = "refused", .request_ok = refuse};
+    .id = WIRE_OTHER, .name = "refused", .judge_request = refuse};
 
 struct fixture {
 	struct buf texts[BODIES];

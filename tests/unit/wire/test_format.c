@@ -37,7 +37,7 @@ test_rows_are_whole(void **state)
 		f = wire_format_get((enum wire_format_id)i);
 		assert_int_equal(f->id, i);
 		assert_true(strlen(f->name) > 0);
-		assert_true(f->request_ok != NULL && f->judge_json != NULL);
+		assert_true(f->judge_request != NULL && f->judge_json != NULL);
 		assert_true(f->stream_event != NULL && f->stream_end != NULL);
 		assert_true(f->stream_fini != NULL);
 		assert_true(f->error_body != NULL && f->error_event != NULL);
@@ -56,7 +56,7 @@ test_other_is_never_stored(void **state)
 	json_t *usage = body;
 
 	(void)state;
-	assert_false(f->request_ok(body));
+	assert_int_equal(f->judge_request(body), WIRE_NOT_A_FORMAT);
 	assert_int_equal(
 	    f->judge_json(body, &policy, &usage), WIRE_NOT_A_FORMAT);
 	assert_null(usage);
@@ -111,7 +111,7 @@ test_usage_tokens(void **state)
 		      "\"total_tokens\":13}", 9, 4, 13);
 	expect_tokens("{\"input_tokens\":9,\"output_tokens\":4,"
 		      "\"total_tokens\":13}", 9, 4, 13);
-	expect_tokens("{\"input_tokens\":9,\"output_tokens\":4}", 9, 4, 0);
+	expect_tokens("{\"input_tokens\":9,\"output_tokens\":4}", 9, 4, 13);
 	expect_tokens("{\"prompt_tokens\":9,\"total_tokens\":9}", 9, 0, 9);
 	expect_tokens("{\"prompt_tokens\":\"9\",\"completion_tokens\":-4,"
 		      "\"total_tokens\":null}", 0, 0, 0);

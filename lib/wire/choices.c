@@ -1,0 +1,229 @@
+#include "wire/choices.h"
+
+#include "wire/payload.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* More than any server offers as "n"; a higher index is not believed. */
+enum { CHOICES_MAX = 1024 };
+
+struct choices {
+	size_t n;
+	unsigned char flags[CHOICES_MAX];
+};
+
+/*
+ * What a finish_reason says beyond "finished". error: OpenRouter and vLLM;
+ * abort: vLLM and SGLang; insufficient_system_resource: DeepSeek.
+ */
+static const struct {
+	const char *word;
+	unsigned flags;
+} reasons[] = {
+    {"length", WIRE_CHOICE_BY_LENGTH},
+    {"tool_calls", WIRE_CHOICE_CALLS_TOOLS},
+    {"function_call", WIRE_CHOICE_CALLS_TOOLS},
+    {"content_filter", WIRE_CHOICE_FILTERED},
+    {"error", WIRE_CHOICE_FAILED},
+    {"abort", WIRE_CHOICE_FAILED},
+    {"insufficient_system_resource", WIRE_CHOICE_FAILED},
+};
+
+static unsigned
+reason_flags(const json_t *reason)
+{
+	const char *word = json_string_value(reason);
+	size_t i;
+
+	/* "" is how some servers write null. */
+	if (word == NULL || word[0] == '\0')
+		return 0;
+	for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+		if (strcmp(word, reasons[i].word) == 0)
+			return WIRE_CHOICE_FINISHED | reasons[i].flags;
+	return WIRE_CHOICE_FINISHED;
+}
+
+static unsigned
+choice_flags(const json_t *choice, bool streamed, wire_choice_fn *content)
+{
+	unsigned flags = WIRE_CHOICE_SEEN;
+
+	if (!json_is_object(choice))
+		return WIRE_CHOICE_MISSHAPEN;
+	if (wire_is_set(json_object_get(choice, "error")))
+		flags |= WIRE_CHOICE_FAILED;
+	flags |= reason_flags(json_object_get(choice, "finish_reason"));
+	return flags | content(choice, streamed);
+}
+
+/* The faults that show at once, whatever may follow. */
+static enum wire_verdict
+fault_of(unsigned flags, enum wire_verdict error)
+{
+	if (flags & WIRE_CHOICE_MISSHAPEN)
+		return WIRE_BAD_JSON;
+	if (flags & WIRE_CHOICE_FAILED)
+		return error;
+	return flags & WIRE_CHOICE_FILTERED ? WIRE_FILTERED : WIRE_STORABLE;
+}
+
+/* What a choice lacks when the answer has ended. */
+static enum wire_verdict
+lack_of(unsigned flags)
+{
+	if (!(flags & WIRE_CHOICE_FINISHED))
+		return WIRE_NO_FINISH;
+	return flags & WIRE_CHOICE_CONTENT ? WIRE_STORABLE : WIRE_EMPTY;
+}
+
+static enum wire_verdict
+apply_policy(unsigned flags, const struct wire_policy *policy)
+{
+	if (flags & WIRE_CHOICE_BY_LENGTH && !policy->store_length)
+		return WIRE_LENGTH;
+	if (flags & WIRE_CHOICE_CALLS_TOOLS && !policy->store_tool_calls)
+		return WIRE_TOOL_CALLS;
+	return WIRE_STORABLE;
+}
+
+enum wire_verdict
+wire_choices_judge_json(const json_t *body, const struct wire_policy *policy,
+    json_t **usage, wire_choice_fn *content)
+{
+	json_t *found = json_object_get(body, "usage");
+	json_t *choices = json_object_get(body, "choices");
+	enum wire_verdict v = WIRE_STORABLE;
+	unsigned flags, all = 0;
+	size_t i;
+
+	*usage = json_is_object(found) ? json_incref(found) : NULL;
+	if (!json_is_object(body))
+		return WIRE_BAD_JSON;
+	if (wire_is_error(body, "choices"))
+		return WIRE_ERROR_ANSWER;
+	if (json_array_size(choices) == 0)
+		return WIRE_EMPTY;
+	for (i = 0; i < json_array_size(choices) && v == WIRE_STORABLE; i++) {
+		flags = choice_flags(json_array_get(choices, i), false,
+		    content);
+		v = fault_of(flags, WIRE_ERROR_ANSWER);
+		if (v == WIRE_STORABLE)
+			v = lack_of(flags);
+		all |= flags;
+	}
+	return v != WIRE_STORABLE ? v : apply_policy(all, policy);
+}
+
+/*
+ * A choice's index; its place in the array when it does not say (a server
+ * that leaves it out has one choice). -1 when it cannot be believed.
+ */
+static int
+choice_index(const json_t *choice, size_t place)
+{
+	const json_t *index = json_object_get(choice, "index");
+	json_int_t i = json_integer_value(index);
+
+	if (!wire_is_set(index))
+		i = place < CHOICES_MAX ? (json_int_t)place : -1;
+	else if (!json_is_integer(index))
+		i = -1;
+	return i >= 0 && i < CHOICES_MAX ? (int)i : -1;
+}
+
+static struct choices *
+choices_of(struct wire_stream *s)
+{
+	if (s->state == NULL)
+		s->state = calloc(1, sizeof(struct choices));
+	if (s->state == NULL)
+		wire_stream_fault(s, WIRE_MEMORY);
+	return s->state;
+}
+
+static void
+add_choice(struct wire_stream *s, const json_t *choice, size_t place,
+    wire_choice_fn *content)
+{
+	struct choices *c = choices_of(s);
+	int i = choice_index(choice, place);
+	unsigned flags = choice_flags(choice, true, content);
+
+	if (c == NULL)
+		return;
+	if (i == -1)
+		flags |= WIRE_CHOICE_MISSHAPEN;
+	wire_stream_fault(s, fault_of(flags, WIRE_ERROR_EVENT));
+	if (i == -1)
+		return;
+	c->flags[i] = (unsigned char)(c->flags[i] | flags);
+	if ((size_t)i >= c->n)
+		c->n = (size_t)i + 1;
+	s->any_payload = s->any_payload || flags & WIRE_CHOICE_CONTENT;
+	s->ended_by_length = s->ended_by_length || flags & WIRE_CHOICE_BY_LENGTH;
+	s->calls_tools = s->calls_tools || flags & WIRE_CHOICE_CALLS_TOOLS;
+}
+
+static void
+add_chunk(struct wire_stream *s, const json_t *chunk, wire_choice_fn *content)
+{
+	json_t *usage = json_object_get(chunk, "usage");
+	json_t *choices = json_object_get(chunk, "choices");
+	size_t i;
+
+	if (json_is_object(usage)) {
+		json_decref(s->usage);
+		s->usage = json_incref(usage);
+	}
+	if (!json_is_object(chunk) ||
+	    (wire_is_set(choices) && !json_is_array(choices)))
+		wire_stream_fault(s, WIRE_BAD_JSON);
+	else if (wire_is_error(chunk, "choices"))
+		wire_stream_fault(s, WIRE_ERROR_EVENT);
+	for (i = 0; i < json_array_size(choices); i++)
+		add_choice(s, json_array_get(choices, i), i, content);
+}
+
+void
+wire_choices_stream_event(struct wire_stream *s,
+    const struct sse_event *event, wire_choice_fn *content)
+{
+	json_t *chunk = wire_stream_payload(s, event);
+
+	s->ended = s->done;
+	if (chunk != NULL)
+		add_chunk(s, chunk, content);
+	json_decref(chunk);
+}
+
+enum wire_verdict
+wire_choices_stream_end(struct wire_stream *s, const struct wire_policy *policy)
+{
+	const struct choices *c = s->state;
+	enum wire_verdict v = WIRE_STORABLE;
+	unsigned all = 0;
+	size_t i;
+
+	if (s->bad != WIRE_STORABLE)
+		return s->bad;
+	if (!s->ended)
+		return WIRE_NO_TERMINATOR;
+	if (c == NULL)
+		return WIRE_EMPTY;
+	for (i = 0; i < c->n && v == WIRE_STORABLE; i++) {
+		if (c->flags[i] & WIRE_CHOICE_SEEN)
+			v = lack_of(c->flags[i]);
+		all |= c->flags[i];
+	}
+	return v != WIRE_STORABLE ? v : apply_policy(all, policy);
+}
+
+void
+wire_choices_stream_fini(struct wire_stream *s)
+{
+	json_decref(s->usage);
+	free(s->state);
+	memset(s, 0, sizeof(*s));
+}

@@ -1,0 +1,71 @@
+/*
+ * What the formats share in reading streams and in writing them: payloads
+ * out of events, events out of payloads. Any thread, a stream each.
+ */
+#ifndef WIRE_PAYLOAD_H
+#define WIRE_PAYLOAD_H
+
+#include "base/buf.h"
+#include "wire/format.h"
+
+/* Note a fault of a stream; the first one counts. */
+void wire_stream_fault(struct wire_stream *s, enum wire_verdict why);
+
+/*
+ * The JSON payload of an event of a stream being judged: a new reference,
+ * or NULL when it has none. Notes the faults all formats share: an event
+ * named "error", data that is not JSON, data after the end (s->ended or
+ * s->done). "[DONE]" sets s->done; a second one is a fault.
+ */
+json_t *wire_stream_payload(struct wire_stream *s,
+    const struct sse_event *event);
+
+/*
+ * Whether a top-level object is an error: "error" as OpenAI has it,
+ * "object":"error" as older vLLM has it, "detail" as FastAPI has it without
+ * the member that holds the format's payload.
+ */
+bool wire_is_error(const json_t *body, const char *payload_member);
+
+/* Whether a value is there and not null. */
+bool wire_is_set(const json_t *value);
+
+/*
+ * Whether a value says something: a string, array or object that is not
+ * empty.
+ */
+bool wire_has_substance(const json_t *value);
+
+/*
+ * All JSON payloads of a whole stream, in order, as a new array without
+ * "[DONE]"; NULL when one is not JSON or memory is short.
+ */
+json_t *wire_payloads(const char *stream, size_t len);
+
+/*
+ * Append a JSON value compactly: text as UTF-8, reals in the shortest form
+ * that reads back the same, members in the order they were put in. 0 or -1.
+ */
+int wire_put_json(struct buf *out, const json_t *value);
+
+/*
+ * Append an event whose data is a JSON value; name NULL: no event line. 0
+ * or -1.
+ */
+int wire_put_event(struct buf *out, const char *name, const json_t *payload);
+
+/*
+ * The length of the first piece of text[0..len-1] when it is streamed: a
+ * word with the blanks before it, or blanks alone at the end; at most some
+ * 40 bytes; never inside a character. 0 only when len is 0.
+ */
+size_t wire_piece(const char *text, size_t len);
+
+/*
+ * Call fn for each piece of a JSON string, in order, until one returns
+ * non-zero; returns that or 0. piece is a new string, borrowed.
+ */
+int wire_each_piece(const json_t *text, int (*fn)(void *arg, json_t *piece),
+    void *arg);
+
+#endif
