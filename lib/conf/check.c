@@ -242,6 +242,28 @@ check_key(char *value)
 	return "must be env:NAME or file:PATH";
 }
 
+static const char *
+check_allow_control(char *value)
+{
+	static const char *const known[] = {"no-cache", "no-store", "max-age",
+	    "only-if-cached", "ttl", "namespace", "use-cache", "none"};
+	const char *rest = value, *item;
+	size_t len, i;
+
+	while ((item = text_next_item(&rest, " \t,", &len)) != NULL) {
+		i = 0;
+		while (i < sizeof(known) / sizeof(known[0]) &&
+		    (strlen(known[i]) != len ||
+		    memcmp(known[i], item, len) != 0))
+			i++;
+		if (i == sizeof(known) / sizeof(known[0]))
+			return "must be words out of no-cache, no-store, "
+			    "max-age, only-if-cached, ttl, namespace, "
+			    "use-cache; or none";
+	}
+	return NULL;
+}
+
 typedef const char *check_fn(char *value);
 
 static check_fn *const checks[CONF_OPTION_COUNT] = {
@@ -250,6 +272,7 @@ static check_fn *const checks[CONF_OPTION_COUNT] = {
 	[CONF_OPTION_server_state_file] = check_not_empty,
 	[CONF_OPTION_cache_servers] = check_not_empty,
 	[CONF_OPTION_cache_namespace] = check_namespace,
+	[CONF_OPTION_cache_allow_control] = check_allow_control,
 	[CONF_OPTION_upstream_url] = check_url,
 	[CONF_OPTION_upstream_key] = check_key,
 	[CONF_OPTION_upstream_models] = check_not_empty,

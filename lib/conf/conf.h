@@ -20,6 +20,9 @@ enum { CONF_COMPRESS_ZSTD, CONF_COMPRESS_OFF };
 enum { CONF_SCOPE_CREDENTIAL, CONF_SCOPE_SHARED };
 enum { CONF_NO_STORE_HONOUR, CONF_NO_STORE_IGNORE };
 enum { CONF_ON_ABORT_FINISH, CONF_ON_ABORT_CANCEL };
+enum { CONF_MODE_ON, CONF_MODE_OPT_IN };
+enum { CONF_KEY_HEADER_AUTO, CONF_KEY_HEADER_AUTHORIZATION,
+	CONF_KEY_HEADER_X_API_KEY, CONF_KEY_HEADER_API_KEY };
 
 #define CONF_MEMBER_STRING(name) char *name;
 #define CONF_MEMBER_SWITCH(name) bool name;
@@ -30,6 +33,7 @@ enum { CONF_ON_ABORT_FINISH, CONF_ON_ABORT_CANCEL };
 
 #define CONF_SECTION_server(member)
 #define CONF_SECTION_cache(member)
+#define CONF_SECTION_usage(member)
 #define CONF_SECTION_upstream(member)
 
 #define STRING(s, name, ...) CONF_SECTION_##s(CONF_MEMBER_STRING(name))
@@ -55,6 +59,14 @@ struct conf_cache {
 #undef CONF_SECTION_cache
 #define CONF_SECTION_cache(member)
 
+#undef CONF_SECTION_usage
+#define CONF_SECTION_usage(member) member
+struct conf_usage {
+#include "conf/options.def"
+};
+#undef CONF_SECTION_usage
+#define CONF_SECTION_usage(member)
+
 #undef CONF_SECTION_upstream
 #define CONF_SECTION_upstream(member) member
 struct conf_upstream {
@@ -75,6 +87,7 @@ struct conf {
 	char *path; /* the file it came from; NULL when there was none */
 	struct conf_server server;
 	struct conf_cache cache;
+	struct conf_usage usage;
 	struct conf_upstream *upstreams; /* in the file's order */
 	size_t n_upstreams;
 };

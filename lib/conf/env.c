@@ -46,7 +46,7 @@ write_name(const struct conf_option *option, char out[VARIABLE_MAX + 1])
 		*p = variable_char(*p);
 }
 
-/* The option of [server] or [cache] whose variable is nearest, or NULL. */
+/* The option of a section without a name whose variable is nearest, or NULL. */
 static const struct conf_option *
 guess_own_option(const char *name)
 {

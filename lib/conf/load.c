@@ -55,6 +55,8 @@ conf_load_target(struct conf_load *load, enum conf_section section,
 		target.section = &load->conf->server;
 	} else if (section == CONF_IN_cache) {
 		target.section = &load->conf->cache;
+	} else if (section == CONF_IN_usage) {
+		target.section = &load->conf->usage;
 	} else {
 		target.section = &load->conf->upstreams[index];
 		target.places = &load->upstreams[index];
@@ -172,7 +174,8 @@ unknown_section(struct file *file, const char *name,
 			    shown, known);
 	}
 	return conf_load_refuse(file->load, place, err, "there is no section "
-	    "[%s]; there are [server], [cache] and [upstream NAME]", shown);
+	    "[%s]; there are [server], [cache], [usage] and [upstream NAME]",
+	    shown);
 }
 
 static int
@@ -204,14 +207,13 @@ on_section(void *arg, const char *name, int line, struct err *err)
 	struct file *file = arg;
 	struct conf_place place = {.line = line};
 	size_t word = strcspn(name, " \t");
+	int i;
 
 	file->in_section = true;
-	if (strcmp(name, "server") == 0) {
-		file->section = CONF_IN_server;
-		return 0;
-	}
-	if (strcmp(name, "cache") == 0) {
-		file->section = CONF_IN_cache;
+	for (i = 0; i < CONF_IN_upstream; i++) {
+		if (strcmp(name, conf_table_section((enum conf_section)i)) != 0)
+			continue;
+		file->section = (enum conf_section)i;
 		return 0;
 	}
 	if (word == strlen("upstream") && strncmp(name, "upstream", word) == 0)

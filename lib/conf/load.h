@@ -27,7 +27,7 @@ struct conf_load {
 	struct conf *conf;
 	const char *label;       /* names the file in errors */
 	char *const *envp;
-	struct conf_places own;  /* of [server] and [cache] */
+	struct conf_places own;  /* of the sections without a name */
 	struct conf_places *upstreams; /* beside conf->upstreams */
 };
 

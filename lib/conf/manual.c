@@ -35,6 +35,8 @@ conf_print(const struct conf *conf, struct buf *out)
 	print_section(CONF_IN_server, &conf->server, out);
 	buf_puts(out, "\n[cache]\n");
 	print_section(CONF_IN_cache, &conf->cache, out);
+	buf_puts(out, "\n[usage]\n");
+	print_section(CONF_IN_usage, &conf->usage, out);
 	for (i = 0; i < conf->n_upstreams; i++) {
 		buf_printf(out, "\n[upstream %s]\n", conf->upstreams[i].name);
 		print_section(CONF_IN_upstream, &conf->upstreams[i], out);
@@ -134,6 +136,9 @@ static const char *const headings[CONF_SECTION_COUNT] = {
 	[CONF_IN_cache] =
 	    ".Ss The [cache] section\n"
 	    "What is stored, where, and for how long.\n",
+	[CONF_IN_usage] =
+	    ".Ss The [usage] section\n"
+	    "How the tokens of an answer become known.\n",
 	[CONF_IN_upstream] =
 	    ".Ss The [upstream NAME] sections\n"
 	    "An API that requests are forwarded to, one section each.\n"
