@@ -101,7 +101,7 @@ test_unknown(void **state)
 	refuse("[metrics]\n", "t.conf:1: there is no section [metrics]; there "
 	    "are [server], [cache], [usage] and [upstream NAME]");
 	refuse("[]\n", "t.conf:1: there is no section []; there are [server], "
-	    "[cache] and [upstream NAME]");
+	    "[cache], [usage] and [upstream NAME]");
 	refuse("\nttl = 5\n",
 	    "t.conf:2: an option must be below a [section]");
 }
