@@ -2,6 +2,7 @@
 
 #include "wire/chat.h"
 #include "wire/choices.h"
+#include "wire/completions.h"
 #include "wire/error.h"
 
 #include <string.h>
@@ -73,7 +74,14 @@ static const struct wire_format formats[WIRE_FORMAT_COUNT] = {
     [WIRE_COMPLETIONS] = {
 	.id = WIRE_COMPLETIONS,
 	.name = "completions",
-	OTHER,
+	.paths = {"/v1/completions"},
+	.body = WIRE_BODY_JSON,
+	.asks_usage = true,
+	.judge_request = wire_completions_judge_request,
+	.judge_json = wire_completions_judge_json,
+	.stream_event = wire_completions_stream_event,
+	.stream_end = wire_choices_stream_end,
+	.stream_fini = wire_choices_stream_fini,
 	OPENAI_ERRORS,
     },
     [WIRE_RESPONSES] = {

@@ -1,84 +1,13 @@
 /*
- * Fuzz target: judging chat answers. Any bytes are judged as a stream and
- * as JSON without a crash; and of a stream that may be stored, no part may
- * be that lacks one of its events. The first byte picks the part.
+ * Fuzz target: judging chat answers (judge.h says what must hold).
  */
-#include "wire/format.h"
-
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "judge.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct judged {
-	struct wire_stream stream;
-	size_t events;
-};
-
-static int
-on_event(void *arg, const struct sse_event *event)
-{
-	struct judged *j = arg;
-
-	j->events += event->has_data;
-	wire_format_get(WIRE_CHAT)->stream_event(&j->stream, event);
-	return 0;
-}
-
-static bool
-is_storable(const char *text, size_t len, size_t *events)
-{
-	static const struct wire_policy policy = {true, true};
-	const struct wire_format *chat = wire_format_get(WIRE_CHAT);
-	struct judged j = {.events = 0};
-	struct sse_parser p;
-	bool good;
-
-	sse_parser_init(&p, 1 << 20);
-	good = sse_parser_feed(&p, text, len, on_event, &j) == 0;
-	good = chat->stream_end(&j.stream, &policy) == WIRE_STORABLE && good;
-	good = good && sse_parser_at_boundary(&p);
-	if (good && (!j.stream.ended || !j.stream.any_payload))
-		abort();
-	*events = j.events;
-	chat->stream_fini(&j.stream);
-	sse_parser_fini(&p);
-	return good;
-}
-
-static void
-judge_json(const char *text, size_t len)
-{
-	static const struct wire_policy policy = {true, true};
-	json_t *usage = NULL, *body;
-
-	body = json_loadb(text, len, JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
-	if (body == NULL)
-		return;
-	(void)wire_format_get(WIRE_CHAT)->judge_request(body);
-	if (wire_format_get(WIRE_CHAT)->judge_json(body, &policy, &usage) ==
-	    WIRE_STORABLE && json_array_size(json_object_get(body,
-	    "choices")) == 0)
-		abort();
-	(void)wire_usage_tokens(usage);
-	json_decref(usage);
-	json_decref(body);
-}
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const char *text = (const char *)data + 1;
-	size_t all, events, cut;
-
-	if (size < 2)
-		return 0;
-	judge_json(text, size - 1);
-	if (!is_storable(text, size - 1, &all))
-		return 0;
-	for (cut = data[0] % 8; cut < size - 1; cut += 8)
-		if (is_storable(text, cut, &events) && events != all)
-			abort();
+	judge_choices(WIRE_CHAT, data, size);
 	return 0;
 }

@@ -1,0 +1,28 @@
+/*
+ * OpenAI's older completions, POST /v1/completions, which vLLM, llama.cpp
+ * and others still speak (platform.openai.com, "Completions"; the streaming
+ * rules are those of wire/choices.h). The members of its row; an answer's
+ * content is each choice's "text".
+ */
+#ifndef WIRE_COMPLETIONS_H
+#define WIRE_COMPLETIONS_H
+
+#include "wire/format.h"
+
+/* See struct wire_format for all of these. Any thread, a stream each. */
+
+/*
+ * Whether the request has a string "model" and a "prompt", which is a
+ * string or an array (of strings, of tokens, or of arrays of these).
+ */
+enum wire_verdict wire_completions_judge_request(const json_t *body);
+
+/* Judge a JSON answer. */
+enum wire_verdict wire_completions_judge_json(const json_t *body,
+    const struct wire_policy *policy, json_t **usage);
+
+/* Judge one event of a stream. */
+void wire_completions_stream_event(struct wire_stream *s,
+    const struct sse_event *event);
+
+#endif
