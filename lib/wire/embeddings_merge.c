@@ -1,0 +1,509 @@
+#include "wire/embeddings_merge.h"
+
+#include "wire/embeddings.h"
+#include "wire/payload.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- taking apart ------------------------------------------------------- */
+
+static bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static const char *
+skip_blanks(const char *p, const char *end)
+{
+	while (p < end && is_blank(*p))
+		p++;
+	return p;
+}
+
+/* Behind the digits at p; NULL when there are none. */
+static const char *
+skip_digits(const char *p, const char *end)
+{
+	const char *start = p;
+
+	while (p < end && is_digit(*p))
+		p++;
+	return p == start ? NULL : p;
+}
+
+/* Behind the number at p (RFC 8259 section 6); NULL when it is none. */
+static const char *
+skip_number(const char *p, const char *end)
+{
+	p += p < end && *p == '-';
+	if (p < end && *p == '0')
+		p++;
+	else
+		p = skip_digits(p, end);
+	if (p != NULL && p < end && *p == '.')
+		p = skip_digits(p + 1, end);
+	if (p == NULL || p == end || (*p | 32) != 'e')
+		return p;
+	p++;
+	p += p < end && (*p == '+' || *p == '-');
+	return skip_digits(p, end);
+}
+
+static bool
+is_list_of_numbers(const struct json_span *s)
+{
+	const char *p = s->at + 1, *end = s->at + s->len;
+
+	for (;;) {
+		p = skip_number(skip_blanks(p, end), end);
+		if (p == NULL)
+			return false;
+		p = skip_blanks(p, end);
+		if (p < end && *p == ',')
+			p++;
+		else
+			return end - p == 1 && *p == ']';
+	}
+}
+
+/* As base64 is: printable ASCII that needs no unescaping. */
+static bool
+is_plain_string(const struct json_span *s)
+{
+	size_t i;
+
+	if (s->len < 3 || s->at[s->len - 1] != '"')
+		return false;
+	for (i = 1; i < s->len - 1; i++)
+		if (s->at[i] < ' ' || s->at[i] > '~' || s->at[i] == '\\' ||
+		    s->at[i] == '"')
+			return false;
+	return true;
+}
+
+/* The short JSON that says as much of a vector's grammar; NULL: none does. */
+static const char *
+stand_in_for(const struct json_span *vector)
+{
+	if (vector->at == NULL)
+		return NULL;
+	if (*vector->at == '[' && is_list_of_numbers(vector))
+		return "[0]";
+	if (*vector->at == '"' && is_plain_string(vector))
+		return "\"x\"";
+	return NULL;
+}
+
+/*
+ * Append the answer with a stand-in for each vector that has been looked
+ * through here. It is an answer of the same shape, and JSON if and only if
+ * the whole is: a token or two in place of others, at the same place. That
+ * saves the parser millions of numbers, each one a value on the heap.
+ */
+static void
+put_outline(struct buf *outline, const struct wire_embeddings *e)
+{
+	const char *done = e->text, *stand_in;
+	struct json_item element;
+	struct json_span vector;
+	struct json_walk w;
+
+	if (e->data.at != NULL &&
+	    json_walk_begin(&w, e->data.at, e->data.len) && !w.object) {
+		while (json_walk_next(&w, &element)) {
+			vector = json_member_value(element.value.at,
+			    element.value.len, "embedding");
+			stand_in = stand_in_for(&vector);
+			if (stand_in == NULL)
+				continue;
+			buf_append(outline, done, (size_t)(vector.at - done));
+			buf_puts(outline, stand_in);
+			done = vector.at + vector.len;
+		}
+	}
+	buf_append(outline, done, (size_t)(e->text + e->len - done));
+}
+
+static void
+find_members(struct wire_embeddings *e)
+{
+	struct json_item item;
+	struct json_walk w;
+
+	if (!json_walk_begin(&w, e->text, e->len) || !w.object)
+		return;
+	while (json_walk_next(&w, &item)) {
+		if (json_key_is(&item.key, "data"))
+			e->data = item.value;
+		else if (json_key_is(&item.key, "usage"))
+			e->usage_text = item.value;
+	}
+}
+
+/* The tree of an answer's outline; NULL and why when it is no JSON. */
+static json_t *
+parse_outline(const struct wire_embeddings *e, enum wire_verdict *verdict)
+{
+	struct buf outline;
+	json_error_t error;
+	json_t *tree = NULL;
+
+	/* No stand-in is longer than what it stands for. */
+	buf_init(&outline, e->len);
+	put_outline(&outline, e);
+	*verdict = WIRE_MEMORY;
+	if (outline.failed)
+		goto out;
+	tree = json_loadb(outline.data != NULL ? outline.data : "",
+	    outline.len, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &error);
+	if (tree == NULL &&
+	    json_error_code(&error) != json_error_out_of_memory)
+		*verdict = WIRE_BAD_JSON;
+out:
+	buf_fini(&outline);
+	return tree;
+}
+
+static enum wire_verdict
+take_elements(struct wire_embeddings *e, size_t n)
+{
+	struct json_item item;
+	struct json_walk w;
+
+	e->elements = calloc(n, sizeof(*e->elements));
+	if (e->elements == NULL)
+		return WIRE_MEMORY;
+	json_walk_begin(&w, e->data.at, e->data.len);
+	while (e->n < n && json_walk_next(&w, &item))
+		e->elements[e->n++] = item.value;
+	return e->n == n ? WIRE_STORABLE : WIRE_BAD_JSON;
+}
+
+int
+wire_embeddings_read(struct wire_embeddings *out, const char *text,
+    size_t len, size_t expected, enum wire_verdict *verdict)
+{
+	json_t *tree, *model, *usage;
+
+	memset(out, 0, sizeof(*out));
+	out->text = text;
+	out->len = len;
+	find_members(out);
+	tree = parse_outline(out, verdict);
+	if (tree == NULL)
+		return -1;
+	*verdict = wire_embeddings_judge(tree, expected);
+	if (*verdict == WIRE_STORABLE)
+		*verdict = take_elements(out,
+		    json_array_size(json_object_get(tree, "data")));
+	model = json_object_get(tree, "model");
+	usage = json_object_get(tree, "usage");
+	out->model = json_is_string(model) ? json_incref(model) : NULL;
+	out->usage = json_is_object(usage) ? json_incref(usage) : NULL;
+	json_decref(tree);
+	if (*verdict == WIRE_STORABLE)
+		return 0;
+	wire_embeddings_fini(out);
+	return -1;
+}
+
+void
+wire_embeddings_fini(struct wire_embeddings *e)
+{
+	json_decref(e->model);
+	json_decref(e->usage);
+	free(e->elements);
+	memset(e, 0, sizeof(*e));
+}
+
+/* ---- putting together --------------------------------------------------- */
+
+/* Append text from *at up to a piece of it, and go behind that. */
+static void
+put_up_to(struct buf *out, const char **at, const struct json_span *piece)
+{
+	buf_append(out, *at, (size_t)(piece->at - *at));
+	*at = piece->at + piece->len;
+}
+
+static void
+put_element(struct buf *out, const struct json_span *element, size_t place)
+{
+	const char *at = element->at, *end = element->at + element->len;
+	struct json_span index;
+
+	index = json_member_value(element->at, element->len, "index");
+	if (index.at != NULL) {
+		put_up_to(out, &at, &index);
+		buf_printf(out, "%zu", place);
+	}
+	buf_append(out, at, (size_t)(end - at));
+}
+
+/* Append the array, set as the template sets it. */
+static void
+put_data(struct buf *out, const struct wire_embeddings *tmpl,
+    const struct json_span *elements, size_t n)
+{
+	const struct json_span *first = &tmpl->elements[0];
+	const struct json_span *last = &tmpl->elements[tmpl->n - 1];
+	const char *open = tmpl->data.at, *behind = first->at + first->len;
+	const char *close = tmpl->data.at + tmpl->data.len;
+	const char *tail = last->at + last->len;
+	size_t i;
+
+	buf_append(out, open, (size_t)(first->at - open));
+	for (i = 0; i < n; i++) {
+		if (i > 0 && tmpl->n > 1) {
+			buf_append(out, behind,
+			    (size_t)(tmpl->elements[1].at - behind));
+		} else if (i > 0) {
+			buf_putc(out, ',');
+			buf_append(out, open + 1,
+			    (size_t)(first->at - open - 1));
+		}
+		put_element(out, &elements[i], i);
+	}
+	buf_append(out, tail, (size_t)(close - tail));
+}
+
+/* Append a "usage" where an object without one ends. */
+static void
+add_usage(struct buf *out, const struct wire_embeddings *tmpl,
+    const char **at, const json_t *usage)
+{
+	struct json_span end = {tmpl->text + tmpl->len, 0};
+
+	while (*end.at != '}')
+		end.at--;
+	while (is_blank(end.at[-1]))
+		end.at--;
+	put_up_to(out, at, &end);
+	buf_puts(out, ",\"usage\":");
+	wire_put_json(out, usage);
+}
+
+int
+wire_embeddings_write(struct buf *out,
+    const struct wire_embeddings *tmpl, const struct json_span *elements,
+    size_t n, const json_t *usage)
+{
+	const char *at = tmpl->text, *end = tmpl->text + tmpl->len;
+	const struct json_span *old = &tmpl->usage_text;
+	bool change = usage != NULL && !json_equal(tmpl->usage, usage);
+
+	if (change && old->at != NULL && old->at < tmpl->data.at) {
+		put_up_to(out, &at, old);
+		wire_put_json(out, usage);
+	}
+	put_up_to(out, &at, &tmpl->data);
+	put_data(out, tmpl, elements, n);
+	if (change && old->at == NULL) {
+		add_usage(out, tmpl, &at, usage);
+	} else if (change && old->at > tmpl->data.at) {
+		put_up_to(out, &at, old);
+		wire_put_json(out, usage);
+	}
+	return buf_append(out, at, (size_t)(end - at));
+}
+
+/* ---- usage -------------------------------------------------------------- */
+
+/* Holds the product of any count and any weight. */
+__extension__ typedef unsigned __int128 wide;
+
+struct shares {
+	const size_t *weights; /* NULL: all the same */
+	size_t n;
+	wide total;
+};
+
+/* What the division of a whole leaves of somebody's share. */
+struct rest {
+	wide rest;
+	size_t place;
+};
+
+static size_t
+weight_of(const struct shares *s, size_t i)
+{
+	return s->weights != NULL ? s->weights[i] : 1;
+}
+
+/* The largest rest first; of equal ones, the first. */
+static int
+by_rest(const void *a, const void *b)
+{
+	const struct rest *x = a, *y = b;
+
+	if (x->rest != y->rest)
+		return x->rest > y->rest ? -1 : 1;
+	return x->place < y->place ? -1 : 1;
+}
+
+static int
+share_integer(json_t *all, json_int_t whole, const struct shares *s)
+{
+	bool negative = whole < 0;
+	wide magnitude = negative ? (wide)0 - (wide)whole : (wide)whole;
+	wide left = magnitude, product;
+	struct rest *rests = calloc(s->n, sizeof(*rests));
+	wide *parts = calloc(s->n, sizeof(*parts));
+	size_t i;
+	int rc = rests != NULL && parts != NULL ? 0 : -1;
+
+	for (i = 0; i < s->n && rc == 0; i++) {
+		product = magnitude * weight_of(s, i);
+		parts[i] = product / s->total;
+		rests[i] = (struct rest){product % s->total, i};
+		left -= parts[i];
+	}
+	if (rc == 0)
+		qsort(rests, s->n, sizeof(*rests), by_rest);
+	for (i = 0; i < left && rc == 0; i++)
+		parts[rests[i].place]++;
+	for (i = 0; i < s->n && rc == 0; i++)
+		rc = json_array_append_new(all,
+		    json_integer((json_int_t)(negative ?
+		    0 - parts[i] : parts[i])));
+	free(rests);
+	free(parts);
+	return rc;
+}
+
+static json_t *share_value(const json_t *value, const struct shares *s);
+
+static int
+share_object(json_t *all, const json_t *object, const struct shares *s)
+{
+	json_t *members = (json_t *)(uintptr_t)object, *value, *parts;
+	const char *key;
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; i < s->n && rc == 0; i++)
+		rc = json_array_append_new(all, json_object());
+	json_object_foreach(members, key, value) {
+		parts = rc == 0 ? share_value(value, s) : NULL;
+		rc = parts != NULL ? 0 : -1;
+		for (i = 0; i < s->n && rc == 0; i++)
+			rc = json_object_set(json_array_get(all, i), key,
+			    json_array_get(parts, i));
+		json_decref(parts);
+	}
+	return rc;
+}
+
+static int
+share_real(json_t *all, double whole, const struct shares *s)
+{
+	double part;
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; i < s->n && rc == 0; i++) {
+		part = whole * ((double)weight_of(s, i) / (double)s->total);
+		rc = json_array_append_new(all, json_real(part));
+	}
+	return rc;
+}
+
+static json_t *
+share_value(const json_t *value, const struct shares *s)
+{
+	json_t *all = json_array();
+	size_t i;
+	int rc = all != NULL ? 0 : -1;
+
+	if (rc == 0 && json_is_integer(value))
+		rc = share_integer(all, json_integer_value(value), s);
+	else if (rc == 0 && json_is_object(value))
+		rc = share_object(all, value, s);
+	else if (rc == 0 && json_is_real(value))
+		rc = share_real(all, json_real_value(value), s);
+	for (i = json_array_size(all); i < s->n && rc == 0; i++)
+		rc = json_array_append_new(all, json_deep_copy(value));
+	if (rc == 0)
+		return all;
+	json_decref(all);
+	return NULL;
+}
+
+json_t *
+wire_usage_share(const json_t *usage, const size_t *weights, size_t n)
+{
+	struct shares s = {weights, n, 0};
+	size_t i;
+
+	if (n == 0)
+		return json_array();
+	for (i = 0; i < n; i++)
+		s.total += weights[i];
+	if (s.total == 0) {
+		s.weights = NULL;
+		s.total = n;
+	}
+	return share_value(usage, &s);
+}
+
+static json_t *
+add_integers(json_int_t a, json_int_t b)
+{
+	json_int_t sum;
+
+	if (__builtin_add_overflow(a, b, &sum))
+		sum = a > 0 ? INT64_MAX : INT64_MIN;
+	return json_integer(sum);
+}
+
+static json_t *
+add_reals(double a, double b)
+{
+	return json_real(isfinite(a + b) ? a + b : a);
+}
+
+/* Add the members of an object to sum, which is ours. */
+static int
+add_members(json_t *sum, const json_t *object)
+{
+	json_t *members = (json_t *)(uintptr_t)object, *value, *both;
+	const char *key;
+
+	json_object_foreach(members, key, value) {
+		both = wire_usage_add(json_object_get(sum, key), value);
+		if (json_object_set_new(sum, key, both) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+json_t *
+wire_usage_add(const json_t *sum, const json_t *more)
+{
+	json_t *both;
+
+	if (!wire_is_set(sum) && more != NULL)
+		return json_deep_copy(more);
+	if (json_is_integer(sum) && json_is_integer(more))
+		return add_integers(json_integer_value(sum),
+		    json_integer_value(more));
+	if (json_is_number(sum) && json_is_number(more))
+		return add_reals(json_number_value(sum),
+		    json_number_value(more));
+	both = sum != NULL ? json_deep_copy(sum) : NULL;
+	if (!json_is_object(both) || !json_is_object(more) ||
+	    add_members(both, more) == 0)
+		return both;
+	json_decref(both);
+	return NULL;
+}
