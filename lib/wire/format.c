@@ -3,7 +3,10 @@
 #include "wire/chat.h"
 #include "wire/choices.h"
 #include "wire/completions.h"
+#include "wire/embeddings.h"
 #include "wire/error.h"
+#include "wire/rerank.h"
+#include "wire/transcription.h"
 
 #include <string.h>
 
@@ -47,12 +50,38 @@ other_stream_fini(struct wire_stream *s)
 	memset(s, 0, sizeof(*s));
 }
 
+/* ---- formats that never stream ---- */
+
+static void
+unary_stream_event(struct wire_stream *s, const struct sse_event *event)
+{
+	(void)event;
+	s->bad = WIRE_CONTENT_TYPE;
+}
+
+static enum wire_verdict
+unary_stream_end(struct wire_stream *s, const struct wire_policy *policy)
+{
+	(void)s;
+	(void)policy;
+	return WIRE_CONTENT_TYPE;
+}
+
 /* ---- the table: a new format is a row here and a file of its own ---- */
 
 #define OTHER                                                                  \
 	.judge_request = other_judge_request, .judge_json = other_judge_json,  \
 	.stream_event = other_stream_event, .stream_end = other_stream_end,    \
 	.stream_fini = other_stream_fini
+#define UNARY                                                                  \
+	.stream_event = unary_stream_event, .stream_end = unary_stream_end,    \
+	.stream_fini = other_stream_fini
+#define TRANSCRIPTION                                                          \
+	.judge_request = wire_transcription_judge_request,                     \
+	.judge_json = wire_transcription_judge_json,                           \
+	.stream_event = wire_transcription_stream_event,                       \
+	.stream_end = wire_transcription_stream_end,                           \
+	.stream_fini = wire_transcription_stream_fini
 #define OPENAI_ERRORS                                                          \
 	.error_body = wire_openai_error_body,                                  \
 	.error_event = wire_openai_error_event
@@ -99,25 +128,38 @@ static const struct wire_format formats[WIRE_FORMAT_COUNT] = {
     [WIRE_EMBEDDINGS] = {
 	.id = WIRE_EMBEDDINGS,
 	.name = "embeddings",
-	OTHER,
+	.paths = {"/v1/embeddings"},
+	.body = WIRE_BODY_JSON,
+	.split_member = "input",
+	.judge_request = wire_embeddings_judge_request,
+	.judge_json = wire_embeddings_judge_json,
+	UNARY,
 	OPENAI_ERRORS,
     },
     [WIRE_RERANK] = {
 	.id = WIRE_RERANK,
 	.name = "rerank",
-	OTHER,
+	.paths = {"/v1/rerank", "/v2/rerank", "/rerank"},
+	.body = WIRE_BODY_JSON,
+	.judge_request = wire_rerank_judge_request,
+	.judge_json = wire_rerank_judge_json,
+	UNARY,
 	OPENAI_ERRORS,
     },
     [WIRE_TRANSCRIPTIONS] = {
 	.id = WIRE_TRANSCRIPTIONS,
 	.name = "transcriptions",
-	OTHER,
+	.paths = {"/v1/audio/transcriptions"},
+	.body = WIRE_BODY_FORM,
+	TRANSCRIPTION,
 	OPENAI_ERRORS,
     },
     [WIRE_TRANSLATIONS] = {
 	.id = WIRE_TRANSLATIONS,
 	.name = "translations",
-	OTHER,
+	.paths = {"/v1/audio/translations"},
+	.body = WIRE_BODY_FORM,
+	TRANSCRIPTION,
 	OPENAI_ERRORS,
     },
     [WIRE_OTHER] = {
