@@ -1,6 +1,6 @@
 /*
- * demo-upstream: a simulated model behind OpenAI's chat API, for trying
- * Reprise out and for its tests. It listens on the loopback only, answers
+ * demo-upstream: a simulated model behind the APIs of demo_formats.h, for
+ * trying Reprise out and for its tests. It listens on the loopback only, answers
  * the same to the same, and misbehaves when told to (see demo_knobs.def).
  */
 #include "demo_server.h"
@@ -173,6 +173,7 @@ main(int argc, char **argv)
 	uint16_t port = 0;
 
 	demo_knobs_init(&server.knobs);
+	demo_last_init(&server.last);
 	rc = read_arguments(&server, &port, argc, argv);
 	if (rc != 0)
 		return rc == 1 ? 0 : rc;

@@ -7,6 +7,7 @@
 #ifndef DEMO_HTTP_H
 #define DEMO_HTTP_H
 
+#include "demo_error.h"
 #include "demo_knobs.h"
 
 #include "base/buf.h"
@@ -15,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { DEMO_FIELDS_MAX = 256, DEMO_BODY_MAX = 64 * 1024 * 1024 };
+enum { DEMO_FIELDS_MAX = 256, DEMO_BODY_MAX = 256 * 1024 * 1024 };
 
 struct demo_conn {
 	int fd;
@@ -47,6 +48,7 @@ struct demo_reply {
 	struct demo_conn *conn;
 	const struct demo_request *request;
 	const struct demo_knobs *knobs;
+	enum demo_shape shape; /* of its errors */
 	uint64_t number; /* told as x-request-id */
 	enum demo_framing framing;
 	uint64_t left;   /* of a body with a length, bytes */
@@ -110,7 +112,7 @@ int demo_reply_end(struct demo_reply *r);
 int demo_reply_body(struct demo_reply *r, int status, const char *type,
     const char *bytes, size_t len);
 
-/* Answer with an error in OpenAI's shape. 0 or -1 as demo_conn_send. */
+/* Answer with an error in the reply's shape. 0 or -1 as demo_conn_send. */
 int demo_reply_error(struct demo_reply *r, int status, const char *message);
 
 #endif

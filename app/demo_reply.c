@@ -247,11 +247,7 @@ demo_reply_error(struct demo_reply *r, int status, const char *message)
 	int rc;
 
 	buf_init(&body, 4096);
-	buf_puts(&body, "{\"error\":{\"message\":");
-	buf_put_json_string(&body, message, strlen(message));
-	buf_printf(&body, ",\"type\":\"%s\",\"param\":null,\"code\":null}}",
-	    status == 429 ? "rate_limit_error" :
-	    status >= 500 ? "server_error" : "invalid_request_error");
+	demo_put_error(&body, r->shape, status, message);
 	rc = demo_reply_body(r, status, "application/json", body.data,
 	    body.len);
 	buf_fini(&body);

@@ -1,9 +1,8 @@
 #include "demo_server.h"
 
-#include "demo_chat.h"
+#include "demo_formats.h"
 #include "demo_text.h"
 
-#include "base/digest.h"
 #include "base/text.h"
 
 #include <inttypes.h>
@@ -12,14 +11,13 @@
 
 enum { BYTES_MAX = 256 * 1024 * 1024 };
 
-typedef int page(struct demo_server *server, struct demo_reply *r);
-
-static int
-page_chat(struct demo_server *server, struct demo_reply *r)
-{
-	atomic_fetch_add(&server->chat, 1);
-	return demo_chat(r, server->seed);
-}
+struct page {
+	const char *methods; /* NULL: any */
+	const char *path;
+	int (*answer)(struct demo_reply *r, uint64_t seed);
+	enum demo_count count;
+	enum demo_shape shape;
+};
 
 static int
 send_json(struct demo_reply *r, struct buf *b)
@@ -34,12 +32,12 @@ send_json(struct demo_reply *r, struct buf *b)
 }
 
 static int
-page_models(struct demo_server *server, struct demo_reply *r)
+page_models(struct demo_reply *r, uint64_t seed)
 {
 	static const char *const models[] = {"demo-model", "demo-large"};
 	struct buf b;
 
-	(void)server;
+	(void)seed;
 	buf_init(&b, 4096);
 	buf_puts(&b, "{\"object\":\"list\",\"data\":[");
 	for (size_t i = 0; i < 2; i++)
@@ -50,47 +48,24 @@ page_models(struct demo_server *server, struct demo_reply *r)
 	return send_json(r, &b);
 }
 
-static void
-put_string(struct buf *b, const char *s)
-{
-	buf_put_json_string(b, s, strlen(s));
-}
-
 static int
-page_echo(struct demo_server *server, struct demo_reply *r)
+page_echo(struct demo_reply *r, uint64_t seed)
 {
-	const struct demo_request *q = r->request;
-	uint8_t sum[DIGEST_BYTES];
-	char hex[2 * DIGEST_BYTES + 1];
 	struct buf b;
 
-	(void)server;
-	if (digest_sha256(q->body.data, q->body.len, sum) != 0)
-		return demo_reply_error(r, 500, "No digest");
-	text_hex(sum, sizeof(sum), hex);
+	(void)seed;
 	buf_init(&b, 16 * 1024 * 1024);
-	buf_puts(&b, "{\"method\":");
-	put_string(&b, q->method);
-	buf_puts(&b, ",\"target\":");
-	put_string(&b, q->target);
-	buf_puts(&b, ",\"headers\":[");
-	for (size_t i = 0; i < q->n_fields; i++) {
-		buf_puts(&b, i > 0 ? ",[" : "[");
-		put_string(&b, q->fields[i].name);
-		buf_puts(&b, ",");
-		put_string(&b, q->fields[i].value);
-		buf_puts(&b, "]");
-	}
-	buf_printf(&b, "],\"body_bytes\":%zu,\"body_sha256\":\"%s\"}",
-	    q->body.len, hex);
+	buf_puts(&b, "{");
+	demo_about(&b, r->request);
+	buf_puts(&b, "}");
 	return send_json(r, &b);
 }
 
 static int
-page_bytes(struct demo_server *server, struct demo_reply *r)
+page_bytes(struct demo_reply *r, uint64_t seed)
 {
 	const char *n = strstr(r->request->target, "?n=");
-	uint64_t left, seed = server->seed, word;
+	uint64_t left, word;
 	struct buf b;
 	int rc = -1;
 
@@ -110,37 +85,57 @@ page_bytes(struct demo_server *server, struct demo_reply *r)
 	return rc;
 }
 
+static const char *const count_names[DEMO_COUNT_NONE] = {
+	[DEMO_COUNT_CHAT] = "chat",
+	[DEMO_COUNT_COMPLETIONS] = "completions",
+	[DEMO_COUNT_RESPONSES] = "responses",
+	[DEMO_COUNT_MESSAGES] = "messages",
+	[DEMO_COUNT_EMBEDDINGS] = "embeddings",
+	[DEMO_COUNT_RERANK] = "rerank",
+	[DEMO_COUNT_TRANSCRIPTIONS] = "transcriptions",
+	[DEMO_COUNT_TRANSLATIONS] = "translations",
+};
+
+static void
+reset_stats(struct demo_server *server)
+{
+	atomic_store(&server->requests, 0);
+	for (int i = 0; i < DEMO_COUNT_NONE; i++)
+		atomic_store(&server->counts[i], 0);
+	atomic_store(&server->aborted, 0);
+	atomic_store(&server->connections, 0);
+}
+
 static int
 page_stats(struct demo_server *server, struct demo_reply *r)
 {
 	struct buf b;
 
-	if (strcmp(r->request->method, "DELETE") == 0) {
-		atomic_store(&server->requests, 0);
-		atomic_store(&server->chat, 0);
-		atomic_store(&server->aborted, 0);
-		atomic_store(&server->connections, 0);
-	}
+	if (strcmp(r->request->method, "DELETE") == 0)
+		reset_stats(server);
 	buf_init(&b, 4096);
-	buf_printf(&b, "{\"requests\":%" PRIuLEAST64 ",\"chat\":%" PRIuLEAST64
-	    ",\"active\":%" PRIdLEAST64 ",\"aborted\":%" PRIuLEAST64
-	    ",\"connections\":%" PRIuLEAST64 "}",
-	    atomic_load(&server->requests), atomic_load(&server->chat),
+	buf_printf(&b, "{\"requests\":%" PRIuLEAST64 ",\"active\":%"
+	    PRIdLEAST64 ",\"aborted\":%" PRIuLEAST64 ",\"connections\":%"
+	    PRIuLEAST64, atomic_load(&server->requests),
 	    atomic_load(&server->active), atomic_load(&server->aborted),
 	    atomic_load(&server->connections));
+	for (int i = 0; i < DEMO_COUNT_NONE; i++)
+		buf_printf(&b, ",\"%s\":%" PRIuLEAST64, count_names[i],
+		    atomic_load(&server->counts[i]));
+	buf_puts(&b, "}");
 	return send_json(r, &b);
 }
 
-static const struct {
-	const char *methods; /* NULL: any */
-	const char *path;
-	page *answer;
-} pages[] = {
-	{"POST", "/v1/chat/completions", page_chat},
-	{"GET HEAD", "/v1/models", page_models},
-	{NULL, "/demo/echo", page_echo},
-	{"GET HEAD", "/demo/bytes", page_bytes},
-};
+static int
+page_last(struct demo_server *server, struct demo_reply *r)
+{
+	struct buf b;
+
+	/* Escapes may make six bytes of one. */
+	buf_init(&b, (size_t)DEMO_BODY_MAX * 6);
+	demo_last_put(&server->last, &b);
+	return send_json(r, &b);
+}
 
 static bool
 method_listed(const char *methods, const char *method)
@@ -165,23 +160,61 @@ path_is(const struct demo_request *q, const char *path)
 	return strlen(path) == len && memcmp(path, q->target, len) == 0;
 }
 
-static int
-dispatch(struct demo_server *server, struct demo_reply *r)
-{
-	const struct demo_request *q = r->request;
+static const struct page pages[] = {
+	{"POST", "/v1/chat/completions", demo_chat, DEMO_COUNT_CHAT,
+	    DEMO_SHAPE_OPENAI},
+	{"POST", "/v1/completions", demo_completions, DEMO_COUNT_COMPLETIONS,
+	    DEMO_SHAPE_OPENAI},
+	{"POST", "/v1/responses", demo_responses, DEMO_COUNT_RESPONSES,
+	    DEMO_SHAPE_RESPONSES},
+	{"POST", "/v1/messages", demo_messages, DEMO_COUNT_MESSAGES,
+	    DEMO_SHAPE_ANTHROPIC},
+	{"POST", "/v1/embeddings", demo_embeddings, DEMO_COUNT_EMBEDDINGS,
+	    DEMO_SHAPE_OPENAI},
+	{"POST", "/v1/rerank", demo_rerank, DEMO_COUNT_RERANK,
+	    DEMO_SHAPE_OPENAI},
+	{"POST", "/rerank", demo_rerank, DEMO_COUNT_RERANK,
+	    DEMO_SHAPE_OPENAI},
+	{"POST", "/v2/rerank", demo_rerank, DEMO_COUNT_RERANK,
+	    DEMO_SHAPE_COHERE},
+	{"POST", "/v1/audio/transcriptions", demo_audio,
+	    DEMO_COUNT_TRANSCRIPTIONS, DEMO_SHAPE_AUDIO},
+	{"POST", "/v1/audio/translations", demo_audio,
+	    DEMO_COUNT_TRANSLATIONS, DEMO_SHAPE_AUDIO},
+	{"GET HEAD", "/v1/models", page_models, DEMO_COUNT_NONE,
+	    DEMO_SHAPE_OPENAI},
+	{NULL, "/demo/echo", page_echo, DEMO_COUNT_NONE, DEMO_SHAPE_OPENAI},
+	{"GET HEAD", "/demo/bytes", page_bytes, DEMO_COUNT_NONE,
+	    DEMO_SHAPE_OPENAI},
+};
 
+/* The page a request is for, or NULL. */
+static const struct page *
+find_page(const struct demo_request *q)
+{
 	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
-		if (!path_is(q, pages[i].path))
-			continue;
-		if (!method_listed(pages[i].methods, q->method))
-			return demo_reply_error(r, 405, "Method not allowed");
-		return pages[i].answer(server, r);
+		if (path_is(q, pages[i].path))
+			return &pages[i];
 	}
-	return demo_reply_error(r, 404, "Invalid URL");
+	return NULL;
 }
 
 static int
-answer(struct demo_server *server, struct demo_reply *r)
+dispatch(struct demo_server *server, struct demo_reply *r,
+    const struct page *page)
+{
+	if (page == NULL)
+		return demo_reply_error(r, 404, "Invalid URL");
+	if (!method_listed(page->methods, r->request->method))
+		return demo_reply_error(r, 405, "Method not allowed");
+	if (page->count != DEMO_COUNT_NONE)
+		atomic_fetch_add(&server->counts[page->count], 1);
+	return page->answer(r, server->seed);
+}
+
+static int
+answer(struct demo_server *server, struct demo_reply *r,
+    const struct page *page)
 {
 	static const char garbage[] = "\x16\x03\x01 this is no HTTP \r\n\r\n";
 	const struct demo_knobs *k = r->knobs;
@@ -196,7 +229,7 @@ answer(struct demo_server *server, struct demo_reply *r)
 	}
 	if (k->status >= 200)
 		return demo_reply_error(r, (int)k->status, "As you wished");
-	return dispatch(server, r);
+	return dispatch(server, r, page);
 }
 
 static int
@@ -211,6 +244,36 @@ read_knobs(const struct demo_request *q, struct demo_knobs *k,
 	return 0;
 }
 
+/* What is known of the server itself: neither counted nor remembered. */
+static bool
+serve_about(struct demo_server *server, struct demo_reply *r)
+{
+	if (path_is(r->request, "/demo/stats"))
+		page_stats(server, r);
+	else if (path_is(r->request, "/demo/last"))
+		page_last(server, r);
+	else
+		return false;
+	return true;
+}
+
+static void
+serve_page(struct demo_server *server, struct demo_reply *r,
+    struct demo_knobs *knobs)
+{
+	const struct page *page = find_page(r->request);
+	struct err err = ERR_INIT;
+
+	if (page != NULL)
+		r->shape = page->shape;
+	if (strncmp(r->request->target, "/demo/", 6) != 0)
+		demo_last_set(&server->last, r->request);
+	if (read_knobs(r->request, knobs, &err) != 0)
+		demo_reply_error(r, 400, err.text);
+	else
+		answer(server, r, page);
+}
+
 /* Answer one request. Whether the connection goes on. */
 static bool
 serve_request(struct demo_server *server, struct demo_conn *conn,
@@ -218,13 +281,11 @@ serve_request(struct demo_server *server, struct demo_conn *conn,
 {
 	struct demo_knobs knobs;
 	struct demo_reply r = {.conn = conn, .request = q, .knobs = &knobs};
-	struct err err = ERR_INIT;
 
 	if (demo_knobs_copy(&knobs, &server->knobs) != 0)
 		return false;
 	r.number = atomic_fetch_add(&server->number, 1);
-	if (path_is(q, "/demo/stats")) {
-		page_stats(server, &r);
+	if (serve_about(server, &r)) {
 		demo_knobs_fini(&knobs);
 		return !r.close && !conn->gone;
 	}
@@ -233,10 +294,7 @@ serve_request(struct demo_server *server, struct demo_conn *conn,
 	*counted = true;
 	atomic_fetch_add(&server->requests, 1);
 	atomic_fetch_add(&server->active, 1);
-	if (read_knobs(q, &knobs, &err) != 0)
-		demo_reply_error(&r, 400, err.text);
-	else
-		answer(server, &r);
+	serve_page(server, &r, &knobs);
 	if (conn->gone)
 		atomic_fetch_add(&server->aborted, 1);
 	atomic_fetch_sub(&server->active, 1);

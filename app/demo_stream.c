@@ -1,10 +1,9 @@
 #include "demo_stream.h"
 
+#include "demo_error.h"
+
 #include <string.h>
 
-static const char error_event[] = "{\"error\":{\"message\":\"The server had an "
-    "error while processing your request\",\"type\":\"server_error\","
-    "\"param\":null,\"code\":null}}";
 static const char garbage_event[] = "{\"id\":\"chatcmpl-broken\",\"choices\":[";
 
 void
@@ -28,14 +27,17 @@ line_end(const struct demo_knobs *k)
 }
 
 static void
-put_event(struct demo_stream *s, const char *data, size_t len)
+put_event(struct demo_stream *s, const struct demo_event *event)
 {
 	const struct demo_knobs *k = s->reply->knobs;
-	const char *end = line_end(k);
+	const char *end = line_end(k), *data = event->data;
+	size_t len = event->len;
 
 	buf_reset(&s->event);
 	if (k->bom && s->index == 0)
 		buf_puts(&s->event, "\xef\xbb\xbf");
+	if (event->name != NULL)
+		buf_printf(&s->event, "event: %s%s", event->name, end);
 	buf_puts(&s->event, "data: ");
 	if (k->multiline && data[0] == '{') {
 		buf_printf(&s->event, "{%sdata: ", end);
@@ -62,11 +64,11 @@ inside_character(const struct buf *b)
 }
 
 static int
-send_event(struct demo_stream *s, const char *data, size_t len)
+send_event(struct demo_stream *s, const struct demo_event *event)
 {
 	size_t cut = 0;
 
-	put_event(s, data, len);
+	put_event(s, event);
 	if (s->counting) {
 		s->length += s->event.len;
 		return 0;
@@ -83,93 +85,103 @@ send_event(struct demo_stream *s, const char *data, size_t len)
 }
 
 /*
- * What each fault does at its event. 0: the event itself follows; -1: the
- * stream is over.
+ * What each fault does at its event. 0: the event itself follows, unless
+ * all is skipped now; -1: the stream is over.
  */
-typedef int strike(struct demo_stream *s, const char *data, size_t len);
+typedef int strike(struct demo_stream *s, const struct demo_event *event);
 
 static int
-strike_cut(struct demo_stream *s, const char *data, size_t len)
+strike_cut(struct demo_stream *s, const struct demo_event *event)
 {
-	(void)data;
-	(void)len;
+	(void)event;
 	demo_reply_end(s->reply);
 	return -1;
 }
 
 static int
-strike_half(struct demo_stream *s, const char *data, size_t len)
+strike_half(struct demo_stream *s, const struct demo_event *event)
 {
-	put_event(s, data, len);
+	put_event(s, event);
 	if (demo_reply_piece(s->reply, s->event.data, s->event.len / 2) == 0)
 		demo_reply_end(s->reply);
 	return -1;
 }
 
 static int
-strike_drop(struct demo_stream *s, const char *data, size_t len)
+strike_drop(struct demo_stream *s, const struct demo_event *event)
 {
-	put_event(s, data, len);
+	put_event(s, event);
 	demo_reply_broken_piece(s->reply, s->event.data, s->event.len);
 	return -1;
 }
 
 static int
-strike_reset(struct demo_stream *s, const char *data, size_t len)
+strike_reset(struct demo_stream *s, const struct demo_event *event)
 {
-	(void)data;
-	(void)len;
+	(void)event;
 	s->reply->close = true;
 	s->reply->conn->reset = true;
 	return -1;
 }
 
 static int
-strike_stall(struct demo_stream *s, const char *data, size_t len)
+strike_stall(struct demo_stream *s, const struct demo_event *event)
 {
-	(void)data;
-	(void)len;
+	(void)event;
 	s->reply->close = true;
 	demo_conn_wait(s->reply->conn, -1);
 	return -1;
 }
 
 static int
-strike_half_utf8(struct demo_stream *s, const char *data, size_t len)
+strike_half_utf8(struct demo_stream *s, const struct demo_event *event)
 {
-	(void)data;
-	(void)len;
+	(void)event;
 	s->half_utf8 = true;
 	return 0;
 }
 
 static int
-strike_garbage(struct demo_stream *s, const char *data, size_t len)
+strike_garbage(struct demo_stream *s, const struct demo_event *event)
 {
-	(void)data;
-	(void)len;
-	return send_event(s, garbage_event, sizeof(garbage_event) - 1);
+	struct demo_event garbage = {.name = event->name,
+	    .data = garbage_event, .len = sizeof(garbage_event) - 1};
+
+	return send_event(s, &garbage);
 }
 
 static int
-strike_error(struct demo_stream *s, const char *data, size_t len)
+send_error(struct demo_stream *s)
 {
-	(void)data;
-	(void)len;
-	if (send_event(s, error_event, sizeof(error_event) - 1) == 0)
+	struct demo_event event;
+	struct buf data;
+	int rc;
+
+	buf_init(&data, 4096);
+	event.name = demo_put_error_event(&data, s->reply->shape, s->index);
+	event.data = data.data;
+	event.len = data.len;
+	rc = data.failed ? -1 : send_event(s, &event);
+	buf_fini(&data);
+	s->index++;
+	return rc;
+}
+
+static int
+strike_error(struct demo_stream *s, const struct demo_event *event)
+{
+	(void)event;
+	if (send_error(s) == 0)
 		demo_reply_end(s->reply);
 	return -1;
 }
 
 static int
-strike_error_done(struct demo_stream *s, const char *data, size_t len)
+strike_error_done(struct demo_stream *s, const struct demo_event *event)
 {
-	(void)data;
-	(void)len;
-	if (send_event(s, error_event, sizeof(error_event) - 1) == 0 &&
-	    send_event(s, "[DONE]", 6) == 0)
-		demo_reply_end(s->reply);
-	return -1;
+	(void)event;
+	s->skipping = true;
+	return send_error(s);
 }
 
 static strike *const strikes[DEMO_FAULT_COUNT] = {
@@ -200,21 +212,53 @@ demo_stream_comment(struct demo_stream *s)
 }
 
 int
-demo_stream_event(struct demo_stream *s, const char *data, size_t len)
+demo_stream_event(struct demo_stream *s, const struct demo_event *event)
 {
 	const struct demo_knobs *k = s->reply->knobs;
 	strike *hit = strikes[k->fault];
 
+	if (s->skipping)
+		return 0;
 	if (s->index > 0 && demo_stream_comment(s) != 0)
 		return -1;
 	if (s->index > 0 && !s->counting &&
 	    demo_conn_wait(s->reply->conn, (int64_t)k->gap) != 0)
 		return -1;
 	if (s->index == k->at && hit != NULL && !s->counting &&
-	    hit(s, data, len) != 0)
+	    hit(s, event) != 0)
 		return -1;
-	if (send_event(s, data, len) != 0)
+	if (s->skipping)
+		return 0;
+	if (send_event(s, event) != 0)
 		return -1;
 	s->index++;
 	return 0;
+}
+
+int
+demo_stream_take(struct demo_stream *s, const char *name, struct buf *data)
+{
+	struct demo_event event = {name, data->data, data->len};
+	int rc = -1;
+
+	if (data->failed)
+		s->reply->close = true;
+	else
+		rc = demo_stream_event(s, &event);
+	buf_fini(data);
+	return rc;
+}
+
+int
+demo_stream_last(struct demo_stream *s, const struct demo_event *event)
+{
+	if (s->reply->knobs->fault == DEMO_FAULT_NO_DONE)
+		return 0;
+	if (demo_stream_event(s, event) != 0)
+		return -1;
+	if (!s->skipping)
+		return 0;
+	if (send_event(s, event) == 0)
+		demo_reply_end(s->reply);
+	return -1;
 }

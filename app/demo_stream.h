@@ -14,10 +14,18 @@
 struct demo_stream {
 	struct demo_reply *reply;
 	bool counting;   /* send nothing, add up the length */
+	bool skipping;   /* send nothing more but the terminator */
 	bool half_utf8;  /* the next event with a long character is split */
 	uint64_t length; /* bytes of all events, when counting */
 	uint64_t index;  /* of the next event */
 	struct buf event;
+};
+
+/* One event: its data, and its name or NULL when it has no event: line. */
+struct demo_event {
+	const char *name;
+	const char *data;
+	size_t len;
 };
 
 /* Begin. End with demo_stream_fini. */
@@ -27,10 +35,21 @@ void demo_stream_init(struct demo_stream *s, struct demo_reply *reply);
 void demo_stream_fini(struct demo_stream *s);
 
 /*
- * Send one event with this data, or do what the fault says. 0, or -1 when
- * nothing more may be sent: the client left or the fault ended it.
+ * Send one event, or do what the fault says. 0, or -1 when nothing more
+ * may be sent: the client left or the fault ended it.
  */
-int demo_stream_event(struct demo_stream *s, const char *data, size_t len);
+int demo_stream_event(struct demo_stream *s, const struct demo_event *event);
+
+/*
+ * Send the event that data is, called name (NULL: without a name), and
+ * free data. As demo_stream_event; -1 also when data has failed, which
+ * breaks the stream off.
+ */
+int demo_stream_take(struct demo_stream *s, const char *name,
+    struct buf *data);
+
+/* Send the event that ends the format's streams. As demo_stream_event. */
+int demo_stream_last(struct demo_stream *s, const struct demo_event *event);
 
 /* Send a comment if the knobs ask for them. 0 or -1 as above. */
 int demo_stream_comment(struct demo_stream *s);

@@ -201,8 +201,11 @@ test_reuse_and_abort_as_the_server_sees_it(void **state)
 		assert_int_equal(collect_run(&f->c, f->pool), 0);
 	} while (strstr(f->c.body.data, "\"active\":0,\"aborted\":1") ==
 	    NULL);
-	assert_string_equal(f->c.body.data, "{\"requests\":6,\"chat\":6,"
-	    "\"active\":0,\"aborted\":1,\"connections\":1}");
+	assert_string_equal(f->c.body.data, "{\"requests\":6,\"active\":0,"
+	    "\"aborted\":1,\"connections\":1,\"chat\":6,"
+	    "\"completions\":0,\"responses\":0,\"messages\":0,"
+	    "\"embeddings\":0,\"rerank\":0,\"transcriptions\":0,"
+	    "\"translations\":0}");
 }
 
 /* An upload may take longer than first_byte_timeout, as long as it moves. */
