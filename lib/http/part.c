@@ -34,8 +34,9 @@ struct reader {
 static int
 refuse(const struct reader *r, const char *what)
 {
-	return err_set(r->err, ERR_BAD_REQUEST, "multipart form, part %zu: %s",
+	err_set(r->err, ERR_BAD_REQUEST, "multipart form, part %zu: %s",
 	    r->number, what);
+	return -1; /* said here for the analysers */
 }
 
 static bool

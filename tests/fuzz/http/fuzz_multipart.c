@@ -125,7 +125,8 @@ check_cut(const char *type, const char *boundary, const char *body, size_t len)
 	struct http_form form;
 	uint32_t hash = 2166136261u;
 
-	while (memcmp(body + end - n, boundary, n) != 0)
+	while (memcmp(body + end - n, boundary, n) != 0 ||
+	    memcmp(body + end - n - 2, "--", 2) != 0)
 		end--;
 	for (i = 0; i < len; i++)
 		hash = (hash ^ (uint8_t)body[i]) * 16777619u;
