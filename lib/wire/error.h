@@ -1,7 +1,9 @@
 /*
  * Error answers in OpenAI's shape, which most formats share
  * (platform.openai.com, "Error codes"):
- * {"error":{"message","type","param","code"}}.
+ * {"error":{"message","type","param","code"}};
+ * and in Anthropic's (docs.anthropic.com, "Errors"):
+ * {"type":"error","error":{"type","message"}}.
  */
 #ifndef WIRE_ERROR_H
 #define WIRE_ERROR_H
@@ -18,5 +20,11 @@ int wire_openai_error_body(struct buf *out, const struct err *err);
 
 /* The same as an SSE event. 0 or -1. Any thread, a buffer each. */
 int wire_openai_error_event(struct buf *out, const struct err *err);
+
+/* The body in Anthropic's shape. As wire_openai_error_body. */
+int wire_anthropic_error_body(struct buf *out, const struct err *err);
+
+/* The same as an SSE event, which is named "error". 0 or -1. */
+int wire_anthropic_error_event(struct buf *out, const struct err *err);
 
 #endif

@@ -5,6 +5,7 @@
 #include "wire/completions.h"
 #include "wire/embeddings.h"
 #include "wire/error.h"
+#include "wire/messages.h"
 #include "wire/rerank.h"
 #include "wire/transcription.h"
 
@@ -85,6 +86,9 @@ unary_stream_end(struct wire_stream *s, const struct wire_policy *policy)
 #define OPENAI_ERRORS                                                          \
 	.error_body = wire_openai_error_body,                                  \
 	.error_event = wire_openai_error_event
+#define ANTHROPIC_ERRORS                                                       \
+	.error_body = wire_anthropic_error_body,                               \
+	.error_event = wire_anthropic_error_event
 
 static const struct wire_format formats[WIRE_FORMAT_COUNT] = {
     [WIRE_CHAT] = {
@@ -122,8 +126,14 @@ static const struct wire_format formats[WIRE_FORMAT_COUNT] = {
     [WIRE_MESSAGES] = {
 	.id = WIRE_MESSAGES,
 	.name = "messages",
-	OTHER,
-	OPENAI_ERRORS,
+	.paths = {"/v1/messages"},
+	.body = WIRE_BODY_JSON,
+	.judge_request = wire_messages_judge_request,
+	.judge_json = wire_messages_judge_json,
+	.stream_event = wire_messages_stream_event,
+	.stream_end = wire_messages_stream_end,
+	.stream_fini = wire_messages_stream_fini,
+	ANTHROPIC_ERRORS,
     },
     [WIRE_EMBEDDINGS] = {
 	.id = WIRE_EMBEDDINGS,
@@ -170,6 +180,15 @@ static const struct wire_format formats[WIRE_FORMAT_COUNT] = {
     },
 };
 
+/* /v1/messages/count_tokens, /v1/messages/batches, ... */
+static const char below_messages[] = "/v1/messages/";
+static const struct wire_format other_of_anthropic = {
+    .id = WIRE_OTHER,
+    .name = "other",
+    OTHER,
+    ANTHROPIC_ERRORS,
+};
+
 const struct wire_format *
 wire_format_get(enum wire_format_id id)
 {
@@ -197,6 +216,8 @@ wire_format_for_path(const char *path)
 		if (has_path(&formats[i], path))
 			return &formats[i];
 	}
+	if (strncmp(path, below_messages, sizeof(below_messages) - 1) == 0)
+		return &other_of_anthropic;
 	return &formats[WIRE_OTHER];
 }
 

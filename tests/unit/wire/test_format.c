@@ -203,10 +203,12 @@ test_error_without_text_says_what_it_means(void **state)
 	buf_fini(&out);
 }
 
+/* The formats with an error shape of their own test it themselves. */
 static int
 take_error(void *arg, const struct sse_event *event)
 {
-	json_decref(parse_error(event->data, event->data_len));
+	if (strcmp(event->name, "error") != 0)
+		json_decref(parse_error(event->data, event->data_len));
 	(*(int *)arg)++;
 	return 0;
 }

@@ -1,0 +1,377 @@
+#include "wire/messages.h"
+
+#include "wire/payload.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What is known of an answer, or of a part of it. */
+enum flag {
+	FINISHED = 1,
+	CONTENT = 2,
+	BY_LENGTH = 4,
+	CALLS_TOOLS = 8,
+	FILTERED = 16,
+	FAILED = 32,
+	MISSHAPEN = 64
+};
+
+enum block_state { BLOCK_NONE, BLOCK_OPEN, BLOCK_STOPPED };
+
+/* How far a stream has come. */
+struct progress {
+	bool started;  /* message_start has come */
+	bool finished; /* a stop_reason has come */
+	size_t open;   /* blocks started and not stopped */
+	unsigned char blocks[WIRE_MESSAGES_BLOCKS_MAX]; /* enum block_state */
+};
+
+/*
+ * What a stop_reason says beyond "finished". The first four are
+ * Anthropic's; the others are chat's, which bridges let through.
+ */
+static const struct {
+	const char *word;
+	unsigned flags;
+} reasons[] = {
+    {"max_tokens", BY_LENGTH},
+    {"model_context_window_exceeded", BY_LENGTH},
+    {"tool_use", CALLS_TOOLS},
+    {"refusal", FILTERED},
+    {"length", BY_LENGTH},
+    {"tool_calls", CALLS_TOOLS},
+    {"content_filter", FILTERED},
+    {"error", FAILED},
+    {"abort", FAILED},
+};
+
+static const char *
+string_of(const json_t *object, const char *member)
+{
+	return json_string_value(json_object_get(object, member));
+}
+
+/* ---- what answers and streams share ------------------------------------- */
+
+static unsigned
+reason_flags(const json_t *reason)
+{
+	const char *word = json_string_value(reason);
+	size_t i;
+
+	if (wire_is_set(reason) && word == NULL)
+		return MISSHAPEN;
+	/* "" is how some servers write null. */
+	if (word == NULL || word[0] == '\0')
+		return 0;
+	for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+		if (strcmp(word, reasons[i].word) == 0)
+			return FINISHED | reasons[i].flags;
+	return FINISHED;
+}
+
+static bool
+ends_with(const char *s, const char *tail)
+{
+	size_t len = strlen(s), tail_len = strlen(tail);
+
+	return len >= tail_len && strcmp(s + len - tail_len, tail) == 0;
+}
+
+/*
+ * A block's member that is text: content when there is some. Its absence is
+ * no fault, for a delta may yet bring it.
+ */
+static unsigned
+text_flags(const json_t *text)
+{
+	if (wire_is_set(text) && !json_is_string(text))
+		return MISSHAPEN;
+	return json_string_length(text) > 0 ? CONTENT : 0;
+}
+
+static unsigned
+block_flags(const json_t *block)
+{
+	const char *type = string_of(block, "type");
+
+	if (type == NULL)
+		return MISSHAPEN;
+	if (strcmp(type, "text") == 0 || strcmp(type, "thinking") == 0)
+		return text_flags(json_object_get(block, type));
+	/* Of any other it is enough that it is there: a call may be bare. */
+	return CONTENT | (ends_with(type, "tool_use") ? CALLS_TOOLS : 0);
+}
+
+/* The faults that show at once, whatever may follow. */
+static enum wire_verdict
+fault_of(unsigned flags, enum wire_verdict error)
+{
+	if (flags & MISSHAPEN)
+		return WIRE_BAD_JSON;
+	if (flags & FAILED)
+		return error;
+	return flags & FILTERED ? WIRE_FILTERED : WIRE_STORABLE;
+}
+
+static enum wire_verdict
+verdict_of(unsigned flags, const struct wire_policy *policy)
+{
+	if (!(flags & FINISHED))
+		return WIRE_NO_FINISH;
+	if (!(flags & CONTENT))
+		return WIRE_EMPTY;
+	if (flags & BY_LENGTH && !policy->store_length)
+		return WIRE_LENGTH;
+	if (flags & CALLS_TOOLS && !policy->store_tool_calls)
+		return WIRE_TOOL_CALLS;
+	return WIRE_STORABLE;
+}
+
+int
+wire_messages_add_usage(json_t **usage, json_t *update)
+{
+	const char *key;
+	json_t *value;
+	int rc = 0;
+
+	if (!json_is_object(update))
+		return 0;
+	if (*usage == NULL)
+		*usage = json_object();
+	json_object_foreach(update, key, value) {
+		if (!json_is_null(value) ||
+		    json_object_get(*usage, key) == NULL)
+			rc |= json_object_set(*usage, key, value);
+	}
+	return *usage == NULL ? -1 : rc;
+}
+
+/* ---- requests and JSON answers ------------------------------------------ */
+
+enum wire_verdict
+wire_messages_judge_request(const json_t *body)
+{
+	if (json_is_string(json_object_get(body, "model")) &&
+	    json_is_array(json_object_get(body, "messages")))
+		return WIRE_STORABLE;
+	return WIRE_BODY_SHAPE;
+}
+
+enum wire_verdict
+wire_messages_judge_json(const json_t *body, const struct wire_policy *policy,
+    json_t **usage)
+{
+	const json_t *content = json_object_get(body, "content");
+	json_t *found = json_object_get(body, "usage");
+	const char *type = string_of(body, "type");
+	unsigned flags;
+	size_t i;
+
+	*usage = json_is_object(found) ? json_incref(found) : NULL;
+	if (!json_is_object(body))
+		return WIRE_BAD_JSON;
+	if (wire_is_error(body, "content") ||
+	    (type != NULL && strcmp(type, "error") == 0))
+		return WIRE_ERROR_ANSWER;
+	if (type == NULL || strcmp(type, "message") != 0 ||
+	    (wire_is_set(content) && !json_is_array(content)))
+		return WIRE_BAD_JSON;
+	flags = reason_flags(json_object_get(body, "stop_reason"));
+	for (i = 0; i < json_array_size(content); i++)
+		flags |= block_flags(json_array_get(content, i));
+	if (fault_of(flags, WIRE_ERROR_ANSWER) != WIRE_STORABLE)
+		return fault_of(flags, WIRE_ERROR_ANSWER);
+	/* Without a block it is empty, whatever it says of its end. */
+	if (json_array_size(content) == 0)
+		return WIRE_EMPTY;
+	return verdict_of(flags, policy);
+}
+
+/* ---- streams ------------------------------------------------------------ */
+
+static void
+note_flags(struct wire_stream *s, unsigned flags)
+{
+	wire_stream_fault(s, fault_of(flags, WIRE_ERROR_EVENT));
+	s->any_payload = s->any_payload || flags & CONTENT;
+	s->ended_by_length = s->ended_by_length || flags & BY_LENGTH;
+	s->calls_tools = s->calls_tools || flags & CALLS_TOOLS;
+}
+
+static void
+note_usage(struct wire_stream *s, json_t *update)
+{
+	if (wire_messages_add_usage(&s->usage, update) != 0)
+		wire_stream_fault(s, WIRE_MEMORY);
+}
+
+/* The state of the block an event is about; NULL when it names none. */
+static unsigned char *
+block_of(struct progress *p, const json_t *payload)
+{
+	const json_t *index = json_object_get(payload, "index");
+	json_int_t i = json_integer_value(index);
+
+	if (!json_is_integer(index) || i < 0 || i >= WIRE_MESSAGES_BLOCKS_MAX)
+		return NULL;
+	return &p->blocks[i];
+}
+
+static void
+start_message(struct wire_stream *s, struct progress *p, const json_t *payload)
+{
+	const json_t *message = json_object_get(payload, "message");
+
+	if (p->started || !json_is_object(message))
+		wire_stream_fault(s, WIRE_BAD_JSON);
+	if (wire_is_error(message, "content"))
+		wire_stream_fault(s, WIRE_ERROR_EVENT);
+	p->started = true;
+	note_usage(s, json_object_get(message, "usage"));
+}
+
+static void
+start_block(struct wire_stream *s, struct progress *p, const json_t *payload)
+{
+	unsigned char *block = block_of(p, payload);
+
+	note_flags(s, block_flags(json_object_get(payload, "content_block")));
+	if (block == NULL || *block != BLOCK_NONE || p->finished) {
+		wire_stream_fault(s, WIRE_BAD_JSON);
+		return;
+	}
+	*block = BLOCK_OPEN;
+	p->open++;
+}
+
+static void
+add_delta(struct wire_stream *s, struct progress *p, const json_t *payload)
+{
+	const unsigned char *block = block_of(p, payload);
+	const json_t *delta = json_object_get(payload, "delta");
+
+	if (block == NULL || *block != BLOCK_OPEN ||
+	    string_of(delta, "type") == NULL)
+		wire_stream_fault(s, WIRE_BAD_JSON);
+	note_flags(s, text_flags(json_object_get(delta, "text")));
+	note_flags(s, text_flags(json_object_get(delta, "thinking")));
+}
+
+static void
+stop_block(struct wire_stream *s, struct progress *p, const json_t *payload)
+{
+	unsigned char *block = block_of(p, payload);
+
+	if (block == NULL || *block != BLOCK_OPEN) {
+		wire_stream_fault(s, WIRE_BAD_JSON);
+		return;
+	}
+	*block = BLOCK_STOPPED;
+	p->open--;
+}
+
+static void
+add_to_message(struct wire_stream *s, struct progress *p, const json_t *payload)
+{
+	const json_t *delta = json_object_get(payload, "delta");
+	unsigned flags = reason_flags(json_object_get(delta, "stop_reason"));
+
+	if (!json_is_object(delta))
+		flags |= MISSHAPEN;
+	note_flags(s, flags);
+	p->finished = p->finished || flags & FINISHED;
+	note_usage(s, json_object_get(payload, "usage"));
+}
+
+static void
+stop_message(struct wire_stream *s, struct progress *p, const json_t *payload)
+{
+	(void)p;
+	(void)payload;
+	s->ended = true;
+}
+
+static const struct {
+	const char *type;
+	void (*take)(struct wire_stream *s, struct progress *p,
+	    const json_t *payload);
+} events[] = {
+    {"content_block_delta", add_delta},
+    {"content_block_start", start_block},
+    {"content_block_stop", stop_block},
+    {"message_start", start_message},
+    {"message_delta", add_to_message},
+    {"message_stop", stop_message},
+};
+
+static struct progress *
+progress_of(struct wire_stream *s)
+{
+	if (s->state == NULL)
+		s->state = calloc(1, sizeof(struct progress));
+	if (s->state == NULL)
+		wire_stream_fault(s, WIRE_MEMORY);
+	return s->state;
+}
+
+static void
+take_payload(struct wire_stream *s, const json_t *payload)
+{
+	struct progress *p = progress_of(s);
+	const char *type = string_of(payload, "type");
+	size_t i;
+
+	if (wire_is_error(payload, "type") ||
+	    (type != NULL && strcmp(type, "error") == 0))
+		wire_stream_fault(s, WIRE_ERROR_EVENT);
+	else if (type == NULL)
+		wire_stream_fault(s, WIRE_BAD_JSON);
+	if (p == NULL || type == NULL)
+		return;
+	for (i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+		if (strcmp(type, events[i].type) != 0)
+			continue;
+		if (!p->started && events[i].take != start_message)
+			wire_stream_fault(s, WIRE_BAD_JSON);
+		events[i].take(s, p, payload);
+	}
+}
+
+void
+wire_messages_stream_event(struct wire_stream *s,
+    const struct sse_event *event)
+{
+	json_t *payload = wire_stream_payload(s, event);
+
+	if (payload != NULL)
+		take_payload(s, payload);
+	json_decref(payload);
+}
+
+enum wire_verdict
+wire_messages_stream_end(struct wire_stream *s,
+    const struct wire_policy *policy)
+{
+	const struct progress *p = s->state;
+	unsigned flags = 0;
+
+	if (s->bad != WIRE_STORABLE)
+		return s->bad;
+	if (!s->ended)
+		return WIRE_NO_TERMINATOR;
+	if (p != NULL && p->finished && p->open == 0)
+		flags |= FINISHED;
+	flags |= s->any_payload ? CONTENT : 0;
+	flags |= s->ended_by_length ? BY_LENGTH : 0;
+	flags |= s->calls_tools ? CALLS_TOOLS : 0;
+	return verdict_of(flags, policy);
+}
+
+void
+wire_messages_stream_fini(struct wire_stream *s)
+{
+	json_decref(s->usage);
+	free(s->state);
+	memset(s, 0, sizeof(*s));
+}
