@@ -7,6 +7,7 @@
 #include "wire/error.h"
 #include "wire/messages.h"
 #include "wire/rerank.h"
+#include "wire/responses.h"
 #include "wire/transcription.h"
 
 #include <string.h>
@@ -120,7 +121,13 @@ static const struct wire_format formats[WIRE_FORMAT_COUNT] = {
     [WIRE_RESPONSES] = {
 	.id = WIRE_RESPONSES,
 	.name = "responses",
-	OTHER,
+	.paths = {"/v1/responses"},
+	.body = WIRE_BODY_JSON,
+	.judge_request = wire_responses_judge_request,
+	.judge_json = wire_responses_judge_json,
+	.stream_event = wire_responses_stream_event,
+	.stream_end = wire_responses_stream_end,
+	.stream_fini = wire_responses_stream_fini,
 	OPENAI_ERRORS,
     },
     [WIRE_MESSAGES] = {

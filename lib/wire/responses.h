@@ -1,0 +1,45 @@
+/*
+ * OpenAI's Responses API, POST /v1/responses (platform.openai.com,
+ * "Responses" and "Streaming events"). The members of its row.
+ *
+ * An answer is a list of output items and a status. A stream is complete
+ * with response.completed, whose "response" is the whole answer; some
+ * compatible servers leave the output out of it, then the items of
+ * response.output_item.done stand for it. One [DONE] after it is no fault.
+ */
+#ifndef WIRE_RESPONSES_H
+#define WIRE_RESPONSES_H
+
+#include "wire/format.h"
+
+/* Items a stream may have; a higher output_index is not believed. */
+enum { WIRE_RESPONSES_ITEMS_MAX = 4096 };
+
+/* See struct wire_format for all of these. Any thread, a stream each. */
+
+/*
+ * Whether the request has "model" and "input", or a "prompt" object that
+ * brings them; and keeps no state upstream.
+ */
+enum wire_verdict wire_responses_judge_request(const json_t *body);
+
+/* Judge a JSON answer. */
+enum wire_verdict wire_responses_judge_json(const json_t *body,
+    const struct wire_policy *policy, json_t **usage);
+
+/* Judge one event of a stream. */
+void wire_responses_stream_event(struct wire_stream *s,
+    const struct sse_event *event);
+
+/* Judge the payload of an event, as stream_event does. */
+void wire_responses_stream_payload(struct wire_stream *s,
+    const json_t *payload);
+
+/* The verdict on a stream that has ended. */
+enum wire_verdict wire_responses_stream_end(struct wire_stream *s,
+    const struct wire_policy *policy);
+
+/* Free what a stream holds. */
+void wire_responses_stream_fini(struct wire_stream *s);
+
+#endif
