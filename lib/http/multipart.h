@@ -60,17 +60,19 @@ int http_multipart_boundary(char boundary[HTTP_BOUNDARY_SIZE],
  * throughout in LF.
  *
  * 0, or -1 with err ERR_BAD_REQUEST or ERR_MEMORY. Refused as malformed,
- * with a text that says what and in which part: no legal boundary in
- * content_type; no delimiter or no closing one; a line that begins with
- * the delimiter but goes on, or that another kind of line end precedes;
- * the delimiter in the text around the parts; a part without
- * Content-Disposition: form-data and exactly one name; name* and other
- * forms of RFC 2231 but filename*; a backslash whose meaning differs
- * between readers; headers that are folded, malformed, given twice or
- * too long; content that is encoded (Content-Transfer-Encoding other than
- * 7bit, 8bit and binary, Content-Encoding), that is itself multipart, in a
- * charset other than UTF-8 unless it is all ASCII, or of another length
- * than its Content-Length; too many parts.
+ * with a text that says what and in which part:
+ * - no legal boundary in content_type; no delimiter, or no closing one; a
+ *   line that begins with the delimiter but goes on, or that another kind
+ *   of line end precedes; the delimiter in the text around the parts;
+ * - headers that are folded, malformed, given twice or too long; too many
+ *   parts;
+ * - a part without Content-Disposition: form-data and exactly one name;
+ *   name*, a name in pieces (RFC 2231), a filename* not after RFC 8187; a
+ *   backslash whose meaning differs between readers;
+ * - content that is encoded (Content-Transfer-Encoding other than 7bit,
+ *   8bit and binary, or Content-Encoding), that is itself multipart, in a
+ *   charset other than UTF-8 unless it is all ASCII, or of another length
+ *   than its Content-Length.
  *
  * Time is linear in len. In either case the form may be given to
  * http_form_fini; on -1 it is empty. Any thread.

@@ -64,6 +64,7 @@ take_quoted(struct http_span *rest, struct http_param *p)
 {
 	const char *s = rest->at + 1;
 
+	p->quoted = true;
 	p->value.at = s;
 	for (; s < rest->end && *s != '"'; s++) {
 		if (*s != '\\')

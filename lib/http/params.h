@@ -18,7 +18,8 @@ struct http_span {
 struct http_param {
 	struct http_span name;
 	struct http_span value; /* without its quotes; a \" is left in */
-	bool has_backslash;     /* quoted, with a \ before another byte */
+	bool quoted;            /* it had quotes */
+	bool has_backslash;     /* with a \ before another byte in them */
 };
 
 /* The bytes of s. */

@@ -151,6 +151,23 @@ keep_name(const struct reader *r, const struct http_param *p,
 }
 
 /*
+ * Whether p is charset'language'text (RFC 8187 section 3.2). Readers that
+ * know filename* ignore another.
+ */
+static bool
+is_extended(const struct http_param *p)
+{
+	const char *quote = memchr(p->value.at, '\'',
+	    http_span_len(p->value));
+
+	return !p->quoted && quote != NULL && quote + 1 < p->value.end &&
+	    (http_span_begins(p->value, "utf-8'") ||
+	    http_span_begins(p->value, "iso-8859-1'")) &&
+	    memchr(quote + 1, '\'', (size_t)(p->value.end - quote - 2)) !=
+	    NULL;
+}
+
+/*
  * The name, and whether there is a file. Some writers give filename* for a
  * name that is not ASCII, alone or beside filename (RFC 7578 section 4.2
  * forbids it); either makes a file, whatever it says.
@@ -170,6 +187,8 @@ take_disposition(const struct reader *r, struct http_span rest,
 		bool *file = http_span_is(p.name, "filename") ? &plain :
 		    http_span_is(p.name, "filename*") ? &extended : NULL;
 
+		if (file == &extended && !is_extended(&p))
+			return refuse(r, "its filename* is malformed");
 		if (http_span_is(p.name, "name") && name.name.at == NULL)
 			name = p;
 		else if (file != NULL && !*file)

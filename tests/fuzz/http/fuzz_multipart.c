@@ -7,6 +7,7 @@
 #include "http/multipart.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,22 +118,31 @@ check_written_anew(const struct http_form *form, const char *type,
 	buf_fini(&out);
 }
 
-/* Cut somewhere before the closing delimiter, the last in the body, ends. */
+/* What is cut before the closing delimiter's last dash is refused. */
 static void
-check_cut(const char *type, const char *boundary, const char *body, size_t len)
+check_cut(const struct http_form *form, const char *type,
+    const char *boundary, const char *body, size_t len)
 {
-	size_t n = strlen(boundary), end = len, cut, i;
-	struct http_form form;
+	const char *at = body, *found;
+	const struct http_part *last;
+	struct http_form part_of_it;
 	uint32_t hash = 2166136261u;
+	char text[HTTP_BOUNDARY_SIZE + 4];
+	size_t i, closing;
 
-	while (memcmp(body + end - n, boundary, n) != 0 ||
-	    memcmp(body + end - n - 2, "--", 2) != 0)
-		end--;
+	if (form->count > 0) {
+		last = &form->parts[form->count - 1];
+		at = last->content + last->len;
+	}
+	snprintf(text, sizeof(text), "--%s--", boundary);
+	found = memmem(at, (size_t)(body + len - at), text, strlen(text));
+	check(found != NULL);
+	closing = (size_t)(found - body) + strlen(text);
 	for (i = 0; i < len; i++)
 		hash = (hash ^ (uint8_t)body[i]) * 16777619u;
-	cut = hash % (end + 2);
-	check(http_form_parse(&form, type, body, cut, NULL) == -1);
-	http_form_fini(&form);
+	check(http_form_parse(&part_of_it, type, body, hash % closing,
+	    NULL) == -1);
+	http_form_fini(&part_of_it);
 }
 
 static void
@@ -148,7 +158,7 @@ try_body(const char *type, const char *body, size_t len)
 	}
 	check(http_multipart_boundary(boundary, type) == 0);
 	check_parts(&form, body, len);
-	check_cut(type, boundary, body, len);
+	check_cut(&form, type, boundary, body, len);
 	/* A head that just fitted with LF would not fit with CRLF. */
 	if (len < HTTP_PART_HEAD_MAX / 2)
 		check_written_anew(&form, type, boundary);
