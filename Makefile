@@ -182,7 +182,9 @@ check-installed: all $(UNIT_BIN) $(FUZZ_BIN)
 	@BUILD=$(abspath $(BUILD)) tests/run
 
 .PHONY: check-clients
-check-clients: all
+check-clients:
+	@$(call packages,build check)
+	@$(MAKE) --no-print-directory all
 	@BUILD=$(abspath $(BUILD)) tests/clients/run
 
 # BENCH: seconds a round, and rounds.
@@ -263,6 +265,7 @@ help:
 	@echo 'make              build everything into $(BUILD)/'
 	@echo 'make run          try it: UPSTREAM=https://... for a real one, PORT='
 	@echo 'make check        every test'
+	@echo 'make check-clients   official client packages, where npm is there'
 	@echo 'make bench        hits next to a trivial responder, in one run'
 	@echo 'make asan, tsan   every test under sanitizers'
 	@echo 'make fuzz         fuzz every parser, FUZZ_SECONDS=600 each'
