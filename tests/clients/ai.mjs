@@ -78,7 +78,8 @@ const texts = (name, pick, check, more = {}, same) => {
     ways: { generateText: whole, streamText: parts(pick), steps: streamed },
     twins: [whole, streamed],
     same,
-    request: (text) => [{ prompt: `${more.tools ? 'use a tool ' : ''}${text}`, ...more }],
+    request: (text) =>
+      [{ prompt: more.tools ? `use a tool ${text}` : text, ...more }],
     check: (answer) => {
       assert.ok(answer.usage.totalTokens > 0);
       check(answer);

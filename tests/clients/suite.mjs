@@ -41,7 +41,7 @@ export const collect = async (iterable) => {
 // Whether a text is one of the model's: it says two dozen words.
 export const isSaid = (text) => assert.ok(text.split(' ').length >= 24, text);
 
-// Random bytes that look like a WAV file, the same for the same text.
+// Bytes that begin like a WAV file, then look like the border of a form.
 export const sound = (text, bytes = 40000) => {
   const data = Buffer.alloc(bytes, `${text}\r\n--\0`);
   data.write('RIFF\0\0\0\0WAVEfmt ');
