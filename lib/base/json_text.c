@@ -9,17 +9,16 @@ is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-static const char *
-skip_blanks(const char *p, const char *end)
+const char *
+json_skip_blanks(const char *p, const char *end)
 {
 	while (p < end && is_blank(*p))
 		p++;
 	return p;
 }
 
-/* Behind the string that begins at p. */
-static const char *
-skip_string(const char *p, const char *end)
+const char *
+json_skip_string(const char *p, const char *end)
 {
 	const char *quote, *back;
 
@@ -44,7 +43,7 @@ skip_container(const char *p, const char *end)
 
 	while (p < end) {
 		if (*p == '"') {
-			p = skip_string(p, end);
+			p = json_skip_string(p, end);
 			continue;
 		}
 		if (*p == '[' || *p == '{')
@@ -62,7 +61,7 @@ skip_value(const char *p, const char *end)
 	if (p >= end)
 		return end;
 	if (*p == '"')
-		return skip_string(p, end);
+		return json_skip_string(p, end);
 	if (*p == '[' || *p == '{')
 		return skip_container(p, end);
 	while (p < end && *p != ',' && *p != ']' && *p != '}' && !is_blank(*p))
@@ -74,7 +73,7 @@ bool
 json_walk_begin(struct json_walk *w, const char *text, size_t len)
 {
 	w->end = text + len;
-	w->p = skip_blanks(text, w->end);
+	w->p = json_skip_blanks(text, w->end);
 	w->object = w->p < w->end && *w->p == '{';
 	if (w->p == w->end || (*w->p != '{' && *w->p != '['))
 		return false;
@@ -89,12 +88,12 @@ walk_key(struct json_walk *w, struct json_item *item)
 	item->key.at = w->p;
 	if (*w->p != '"')
 		return false;
-	w->p = skip_string(w->p, w->end);
+	w->p = json_skip_string(w->p, w->end);
 	item->key.len = (size_t)(w->p - item->key.at);
-	w->p = skip_blanks(w->p, w->end);
+	w->p = json_skip_blanks(w->p, w->end);
 	if (w->p == w->end || *w->p != ':')
 		return false;
-	w->p = skip_blanks(w->p + 1, w->end);
+	w->p = json_skip_blanks(w->p + 1, w->end);
 	return true;
 }
 
@@ -102,9 +101,9 @@ bool
 json_walk_next(struct json_walk *w, struct json_item *item)
 {
 	memset(item, 0, sizeof(*item));
-	w->p = skip_blanks(w->p, w->end);
+	w->p = json_skip_blanks(w->p, w->end);
 	if (w->p < w->end && *w->p == ',')
-		w->p = skip_blanks(w->p + 1, w->end);
+		w->p = json_skip_blanks(w->p + 1, w->end);
 	if (w->p == w->end || *w->p == ']' || *w->p == '}')
 		return false;
 	if (w->object && !walk_key(w, item)) {
@@ -127,37 +126,47 @@ hex_digit(char c)
 	return -1;
 }
 
-/* The ASCII character written as \u00XX at p; -1 when it is none. */
+/*
+ * The ASCII character written at *p, which is before end, and go behind it;
+ * -1 when it is none.
+ */
 static int
-unescape(const char *p, const char *end)
+read_char(const char **p, const char *end)
 {
+	static const char short_forms[] = "\"\\/bfnrt";
+	static const char meant[] = "\"\\/\b\f\n\r\t";
+	const char *at = *p, *form;
 	int high, low;
 
-	if (end - p < 6 || memcmp(p, "\\u00", 4) != 0)
+	*p = at + 1;
+	if (*at != '\\')
+		return (unsigned char)*at;
+	if (end - at < 2)
 		return -1;
-	high = hex_digit(p[4]);
-	low = hex_digit(p[5]);
+	*p = at + 2;
+	form = strchr(short_forms, at[1]);
+	if (form != NULL && *form != '\0')
+		return meant[form - short_forms];
+	if (end - at < 6 || memcmp(at, "\\u00", 4) != 0)
+		return -1;
+	*p = at + 6;
+	high = hex_digit(at[4]);
+	low = hex_digit(at[5]);
 	return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
 bool
 json_key_is(const struct json_span *key, const char *name)
 {
-	const char *p = key->at + 1, *end = key->at + key->len - 1;
-	int c;
+	const char *p, *end;
 
 	if (key->len < 2)
 		return false;
-	for (; p < end && *name != '\0'; name++) {
-		c = (unsigned char)*p;
-		if (c == '\\') {
-			c = unescape(p, end);
-			p += 5;
-		}
-		if (c != (unsigned char)*name)
+	p = key->at + 1;
+	end = key->at + key->len - 1;
+	for (; p < end && *name != '\0'; name++)
+		if (read_char(&p, end) != (unsigned char)*name)
 			return false;
-		p++;
-	}
 	return p == end && *name == '\0';
 }
 
@@ -192,7 +201,7 @@ json_member_cut(const struct json_item *item, const char *text, size_t len)
 	const char *from = item->key.at, *end = text + len;
 	const char *to = item->value.at + item->value.len, *p;
 
-	p = skip_blanks(to, end);
+	p = json_skip_blanks(to, end);
 	if (p < end && *p == ',')
 		return (struct json_span){from, (size_t)(p + 1 - from)};
 	/* The last: the comma before it goes, if there is one. */
@@ -203,20 +212,29 @@ json_member_cut(const struct json_item *item, const char *text, size_t len)
 	return (struct json_span){from, (size_t)(to - from)};
 }
 
-/* Append the object with one more member before its closing brace. */
-static int
-put_longer(struct buf *out, const char *text, size_t len, const char *name,
-    const struct json_span *value)
+const char *
+json_members_end(const char *text, size_t len)
 {
 	const char *p = text + len;
 
 	while (p > text && p[-1] != '}')
 		p--;
 	if (p == text)
-		return -1;
-	p--;
-	while (p > text && is_blank(p[-1]))
+		return NULL;
+	for (p--; p > text && is_blank(p[-1]);)
 		p--;
+	return p;
+}
+
+/* Append the object with one more member. */
+static int
+put_longer(struct buf *out, const char *text, size_t len, const char *name,
+    const struct json_span *value)
+{
+	const char *p = json_members_end(text, len);
+
+	if (p == NULL)
+		return -1;
 	buf_append(out, text, (size_t)(p - text));
 	if (p > text && p[-1] != '{')
 		buf_putc(out, ',');

@@ -32,6 +32,15 @@ struct json_walk {
 	bool object;
 };
 
+/* Behind the blanks (RFC 8259 section 2) at p, at most end. */
+const char *json_skip_blanks(const char *p, const char *end);
+
+/*
+ * Behind the string whose opening quote is at p, which is before end; end
+ * when it has no closing quote.
+ */
+const char *json_skip_string(const char *p, const char *end);
+
 /*
  * Begin a walk over text[0..len-1], an object or an array, blanks around it
  * allowed. Whether it is one.
@@ -64,6 +73,12 @@ struct json_span json_member_value(const char *text, size_t len,
  */
 struct json_span json_member_cut(const struct json_item *item,
     const char *text, size_t len);
+
+/*
+ * Where an object's text takes one more member: behind the last one, or
+ * behind its brace when it is empty. NULL when there is no brace.
+ */
+const char *json_members_end(const char *text, size_t len);
 
 /*
  * Append the object text to out with the member name set to the JSON text

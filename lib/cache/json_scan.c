@@ -1,5 +1,7 @@
 #include "cache/json_scan.h"
 
+#include "base/json_text.h"
+
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -140,28 +142,6 @@ json_number_exact(const char *token, size_t len)
 	return decimal_exact(&d);
 }
 
-/* The offset behind the string whose opening quote is before i. */
-static size_t
-skip_string(const char *text, size_t len, size_t i)
-{
-	const char *quote;
-	size_t end, back;
-
-	while (i < len) {
-		quote = memchr(text + i, '"', len - i);
-		if (quote == NULL)
-			return len;
-		end = (size_t)(quote - text);
-		for (back = end; back > i && text[back - 1] == '\\';)
-			back--;
-		/* An odd run of backslashes escapes the quote. */
-		if ((end - back) % 2 == 0)
-			return end + 1;
-		i = end + 1;
-	}
-	return len;
-}
-
 static size_t
 scan_number(struct json_scan *scan, const char *text, size_t len, size_t i)
 {
@@ -186,7 +166,8 @@ json_scan(struct json_scan *scan, const char *text, size_t len)
 	while (i < len) {
 		c = text[i];
 		if (c == '"') {
-			i = skip_string(text, len, i + 1);
+			i = (size_t)(json_skip_string(text + i, text + len) -
+			    text);
 			continue;
 		}
 		if (c == '-' || is_digit(c)) {

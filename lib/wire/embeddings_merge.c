@@ -16,20 +16,6 @@ is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-static bool
-is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-static const char *
-skip_blanks(const char *p, const char *end)
-{
-	while (p < end && is_blank(*p))
-		p++;
-	return p;
-}
-
 /* Behind the digits at p; NULL when there are none. */
 static const char *
 skip_digits(const char *p, const char *end)
@@ -65,10 +51,10 @@ is_list_of_numbers(const struct json_span *s)
 	const char *p = s->at + 1, *end = s->at + s->len;
 
 	for (;;) {
-		p = skip_number(skip_blanks(p, end), end);
+		p = skip_number(json_skip_blanks(p, end), end);
 		if (p == NULL)
 			return false;
-		p = skip_blanks(p, end);
+		p = json_skip_blanks(p, end);
 		if (p < end && *p == ',')
 			p++;
 		else
@@ -277,17 +263,13 @@ put_data(struct buf *out, const struct wire_embeddings *tmpl,
 	buf_append(out, tail, (size_t)(close - tail));
 }
 
-/* Append a "usage" where an object without one ends. */
+/* Append a "usage" as the last member; the answer has others. */
 static void
 add_usage(struct buf *out, const struct wire_embeddings *tmpl,
     const char **at, const json_t *usage)
 {
-	struct json_span end = {tmpl->text + tmpl->len, 0};
+	struct json_span end = {json_members_end(tmpl->text, tmpl->len), 0};
 
-	while (*end.at != '}')
-		end.at--;
-	while (is_blank(end.at[-1]))
-		end.at--;
 	put_up_to(out, at, &end);
 	buf_puts(out, ",\"usage\":");
 	wire_put_json(out, usage);
