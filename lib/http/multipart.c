@@ -158,9 +158,14 @@ read_delimiter(struct reader *r, const char *s, struct delimiter *d)
 	struct http_span rest = {s + r->delimiter_len - 1, r->end};
 
 	d->closing = http_span_len(rest) >= 2 && memcmp(rest.at, "--", 2) == 0;
-	if (d->closing)
+	/*
+	 * RFC 2046 allows blanks here, nobody sends them, and some readers
+	 * drop the part that follows.
+	 */
+	if (d->closing) {
 		rest.at += 2;
-	http_span_skip_blanks(&rest);
+		http_span_skip_blanks(&rest);
+	}
 	/* The body may end with the closing one, before its line does. */
 	if (!(d->closing && rest.at == rest.end) && take_eol(r, &rest) != 0)
 		return -1;

@@ -62,13 +62,16 @@ int http_multipart_boundary(char boundary[HTTP_BOUNDARY_SIZE],
  * 0, or -1 with err ERR_BAD_REQUEST or ERR_MEMORY. Refused as malformed,
  * with a text that says what and in which part:
  * - no legal boundary in content_type; no delimiter, or no closing one; a
- *   line that begins with the delimiter but goes on, or that another kind
- *   of line end precedes; the delimiter in the text around the parts;
+ *   line that begins with the delimiter but goes on, be it with blanks
+ *   (not after the closing one, though), or that another kind of line end
+ *   precedes; the delimiter in the text around the parts;
  * - headers that are folded, malformed, given twice or too long; too many
  *   parts;
  * - a part without Content-Disposition: form-data and exactly one name;
- *   name*, a name in pieces (RFC 2231), a filename* not after RFC 8187; a
- *   backslash whose meaning differs between readers;
+ *   bytes that are not UTF-8 in it; name*, a name in pieces (RFC 2231), a
+ *   filename* not after RFC 8187; a backslash whose meaning differs
+ *   between readers;
+ * - a field of type application/octet-stream, to some a file;
  * - content that is encoded (Content-Transfer-Encoding other than 7bit,
  *   8bit and binary, or Content-Encoding), that is itself multipart, in a
  *   charset other than UTF-8 unless it is all ASCII, or of another length

@@ -88,14 +88,12 @@ http_span_take_param(struct http_span *rest, struct http_param *p)
 {
 	memset(p, 0, sizeof(*p));
 	http_span_skip_blanks(rest);
-	if (rest->at < rest->end && *rest->at != ';')
-		return -1;
-	while (rest->at < rest->end && *rest->at == ';') {
-		rest->at++;
-		http_span_skip_blanks(rest);
-	}
 	if (rest->at == rest->end)
 		return 0;
+	if (*rest->at != ';')
+		return -1;
+	rest->at++;
+	http_span_skip_blanks(rest);
 	p->name = http_span_take_token(rest);
 	if (http_span_len(p->name) == 0 || rest->at == rest->end ||
 	    *rest->at != '=')

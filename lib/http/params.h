@@ -48,9 +48,9 @@ int http_span_take_type(struct http_span *rest, struct http_span *type);
 
 /*
  * Take the next parameter off rest, which begins behind a type, a token or
- * the parameter before. 1; 0 at the end; -1 when malformed. Two
- * backslashes in a row are malformed: to some readers they are one, to
- * others two.
+ * the parameter before. 1; 0 at the end; -1 when malformed. So are two
+ * backslashes in a row, which to some readers are one, to others two, and
+ * an empty parameter, which not all allow.
  */
 int http_span_take_param(struct http_span *rest, struct http_param *p);
 

@@ -123,6 +123,20 @@ take_head(const struct reader *r, struct http_span *part,
 	return 0;
 }
 
+static bool
+is_utf8(const char *s, size_t len)
+{
+	uint32_t code_point;
+	size_t i, n;
+
+	for (i = 0; i < len; i += n) {
+		n = text_utf8_next(s + i, len - i, &code_point);
+		if (n == 1 && code_point == 0xfffd)
+			return false;
+	}
+	return true;
+}
+
 /* Keep the name that the parameter gives. */
 static int
 keep_name(const struct reader *r, const struct http_param *p,
@@ -130,18 +144,14 @@ keep_name(const struct reader *r, const struct http_param *p,
 {
 	struct buf *names = r->names;
 	size_t before = names->len;
-	uint32_t code_point;
 	const char *s;
-	size_t n;
 
-	for (s = p->value.at; s < p->value.end; s += n) {
-		n = text_utf8_next(s, (size_t)(p->value.end - s),
-		    &code_point);
-		if (n == 1 && (code_point == 0xfffd || *s == '\t'))
-			return refuse(r, "its name is not plain UTF-8");
+	for (s = p->value.at; s < p->value.end; s++) {
+		if (*s == '\t')
+			return refuse(r, "its name holds a tab");
 		if (*s == '\\')
 			s++; /* only before a quote, see take_disposition */
-		buf_append(names, s, n);
+		buf_putc(names, *s);
 	}
 	part->name_len = names->len - before;
 	buf_putc(names, '\0');
@@ -150,21 +160,49 @@ keep_name(const struct reader *r, const struct http_param *p,
 	return 0;
 }
 
+/* The value of a hex digit, or -1. */
+static int
+hex_digit(char c)
+{
+	static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+	const char *at = memchr(digits, c, sizeof(digits) - 1);
+
+	return at != NULL ? (int)((at - digits) % 16) : -1;
+}
+
 /*
- * Whether p is charset'language'text (RFC 8187 section 3.2). Readers that
- * know filename* ignore another.
+ * Whether p is UTF-8'language'text (RFC 8187 section 3.2), a text of
+ * attr-char and percent-encoded UTF-8. A reader that knows filename*
+ * ignores it otherwise, or the part.
  */
 static bool
 is_extended(const struct http_param *p)
 {
-	const char *quote = memchr(p->value.at, '\'',
-	    http_span_len(p->value));
+	char text[HTTP_PART_HEAD_MAX];
+	struct http_span rest = p->value;
+	size_t len = 0;
 
-	return !p->quoted && quote != NULL && quote + 1 < p->value.end &&
-	    (http_span_begins(p->value, "utf-8'") ||
-	    http_span_begins(p->value, "iso-8859-1'")) &&
-	    memchr(quote + 1, '\'', (size_t)(p->value.end - quote - 2)) !=
-	    NULL;
+	if (p->quoted || !http_span_begins(rest, "utf-8'"))
+		return false;
+	rest.at += strlen("utf-8'");
+	rest.at = memchr(rest.at, '\'', http_span_len(rest));
+	if (rest.at == NULL || ++rest.at == rest.end)
+		return false;
+	for (; rest.at < rest.end; rest.at++) {
+		text[len] = *rest.at;
+		if (*rest.at == '%') {
+			if (http_span_len(rest) < 3 ||
+			    hex_digit(rest.at[1]) < 0 ||
+			    hex_digit(rest.at[2]) < 0)
+				return false;
+			text[len] = (char)(hex_digit(rest.at[1]) * 16 +
+			    hex_digit(rest.at[2]));
+			rest.at += 2;
+		} else if (*rest.at == '*' || *rest.at == '\'')
+			return false; /* tokens else, as attr-char is */
+		len++;
+	}
+	return is_utf8(text, len);
 }
 
 /*
@@ -183,6 +221,8 @@ take_disposition(const struct reader *r, struct http_span rest,
 	if (rest.at == NULL ||
 	    !http_span_is(http_span_take_token(&rest), "form-data"))
 		return refuse(r, "it has no Content-Disposition: form-data");
+	if (!is_utf8(rest.at, http_span_len(rest)))
+		return refuse(r, "its Content-Disposition is not UTF-8");
 	while ((got = http_span_take_param(&rest, &p)) == 1) {
 		bool *file = http_span_is(p.name, "filename") ? &plain :
 		    http_span_is(p.name, "filename*") ? &extended : NULL;
@@ -194,8 +234,7 @@ take_disposition(const struct reader *r, struct http_span rest,
 		else if (file != NULL && !*file)
 			*file = true;
 		else if (file != NULL || http_span_is(p.name, "name") ||
-		    http_span_begins(p.name, "name*") ||
-		    http_span_begins(p.name, "filename*"))
+		    memchr(p.name.at, '*', http_span_len(p.name)) != NULL)
 			return refuse(r, "its name comes twice or in pieces");
 	}
 	if (got != 0 || name.has_backslash)
@@ -256,6 +295,8 @@ take_type(const struct reader *r, struct http_span rest,
 	}
 	if (got != 0)
 		return refuse(r, "its Content-Type is malformed");
+	if (!part->is_file && http_span_is(type, "application/octet-stream"))
+		return refuse(r, "it is a file without a filename");
 	if (charset.at != NULL && !is_utf8_too(charset, part))
 		return refuse(r, "it is not in UTF-8");
 	return 0;

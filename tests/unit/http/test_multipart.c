@@ -235,7 +235,7 @@ java_form(void **state)
 	    "Content-Length: 9\r\nX-Other: a\r\n\r\nwhisper-1\r\n"
 	    "--b\r\nContent-Type:audio/wav \r\n"
 	    "content-transfer-encoding: BINARY\r\n"
-	    "Content-Disposition:Form-Data;NAME=\"file\" ; FileName=\"a\";\r\n"
+	    "Content-Disposition:Form-Data;NAME=\"file\" ; FileName=\"a\"\r\n"
 	    "\r\n\0\xff\r\n--b--");
 
 	(void)state;
@@ -252,7 +252,7 @@ text_around_the_parts_is_ignored(void **state)
 	(void)state;
 	assert_form(TYPE "b", (struct bytes)BYTES("\r\n--b\r\n" FIELD
 	    "a\r\n\r\n1\r\n--b--\r\n\r\nbye -- b\n"), want, 1);
-	assert_form(TYPE "b", (struct bytes)BYTES("hello\n-- b\r\n--b \t\r\n"
+	assert_form(TYPE "b", (struct bytes)BYTES("hello\n-- b\r\n--b\r\n"
 	    FIELD "a\r\n\r\n1\r\n--b-- \t \r\n"), want, 1);
 	assert_form(TYPE "b", (struct bytes)BYTES("x\r\n--b--"), NULL, 0);
 }
@@ -315,6 +315,11 @@ ambiguous_delimiters_are_refused(void **state)
 		{"no end", BYTES("--b\r\n\r\r\n--b--\r\n")},
 		{"no end", BYTES("--b\r\n" FIELD "a\r\n\r\n--b--\r\n")},
 		{"no end", BYTES("--b\r\n" FIELD "a\r\n--b--\r\n")},
+		{"not end there",
+		    BYTES("--b \r\n" FIELD "a\r\n\r\n1\r\n--b--\r\n")},
+		{"not end there", BYTES("--b\r\n" FIELD
+		    "a\r\n\r\n1\r\n--b\t\r\n" FIELD
+		    "a\r\n\r\n1\r\n--b--\r\n")},
 		/* To some readers a delimiter, to others content. */
 		{"not end there",
 		    BYTES("--b\r\n" FIELD "a\r\n\r\n1\r\n--bx\r\n--b--\r\n")},
@@ -365,7 +370,8 @@ doubtful_heads_are_refused(void **state)
 		{"twice", PART(FIELD "a; name=a")},
 		{"twice", PART(FIELD "a; NAME=\"b\"")},
 		{"twice", PART(FIELD "a; filename=x; filename=x")},
-		{"twice", PART(FIELD "a; filename*=utf-8''x; filename*=utf-8''x")},
+		{"twice",
+		    PART(FIELD "a; filename*=utf-8''x; filename*=utf-8''x")},
 		{"pieces", PART(FIELD "a; name*=utf-8''b")},
 		{"pieces", PART("Content-Disposition: form-data; name*0=a")},
 		{"pieces", PART(FIELD "a; filename*0=\"x\"; filename*1=\"y\"")},
@@ -375,6 +381,15 @@ doubtful_heads_are_refused(void **state)
 		{"filename*", PART(FIELD "a; filename*=utf-8''")},
 		{"filename*", PART(FIELD "a; filename*=\"utf-8''x\"")},
 		{"filename*", PART(FIELD "a; filename*=utf-16''x")},
+		{"filename*", PART(FIELD "a; filename*=utf-8''x%4")},
+		{"filename*", PART(FIELD "a; filename*=utf-8''%gg")},
+		{"filename*", PART(FIELD "a; filename*=utf-8''%c3x")},
+		{"filename*", PART(FIELD "a; filename*=utf-8''x'")},
+		{"filename*", PART(FIELD "a; filename*=utf-8''x*")},
+		{"pieces", PART(FIELD "a; other*=utf-8''x")},
+		{"malformed", PART(FIELD "a;")},
+		{"malformed", PART(FIELD "a;; filename=x")},
+		{"UTF-8", PART(FIELD "a; filename=\"\xe9\"")},
 		{"malformed", PART("Content-Disposition: form-data name=a")},
 		{"malformed", PART("Content-Disposition: form-data; name = a")},
 		{"malformed", PART(FIELD)},
@@ -390,7 +405,7 @@ doubtful_heads_are_refused(void **state)
 		{"malformed", PART(FIELD "a, form-data; name=b")},
 		{"UTF-8", PART(FIELD "\"\xff\"")},
 		{"UTF-8", PART(FIELD "\"a\xc3\"")},
-		{"UTF-8", PART(FIELD "\"a\tb\"")},
+		{"tab", PART(FIELD "\"a\tb\"")},
 		{"control byte", PART(FIELD "\"a\rb\"")},
 		{"control byte", PART(FIELD "\"a\0b\"")},
 		{"control byte", PART(FIELD "\"a\x7f\"")},
@@ -439,6 +454,9 @@ content_that_is_not_as_it_stands_is_refused(void **state)
 		{"Content-Type", PART(FIELD "a\r\nContent-Type: text")},
 		{"Content-Type", PART(FIELD "a\r\nContent-Type: text/")},
 		{"Content-Type", PART(FIELD "a\r\nContent-Type: a/b; c")},
+		{"Content-Type", PART(FIELD "a\r\nContent-Type: a/b;")},
+		{"without a filename", PART(FIELD
+		    "a\r\nContent-Type: Application/Octet-Stream")},
 		{"UTF-8", PART(FIELD "a\r\n"
 		    "Content-Type: text/plain; charset=utf-16")},
 		{"charsets", PART(FIELD "a\r\n"
@@ -522,7 +540,7 @@ boundaries(void **state)
 		{TYPE "a", "a"},
 		{TYPE SEVENTY, SEVENTY},
 		{TYPE "\"" SEVENTY "\"", SEVENTY},
-		{"  Multipart/FORM-data ;\tcharset=x; BOUNDARY=\"a b\" ; ",
+		{"  Multipart/FORM-data ;\tcharset=x; BOUNDARY=\"a b\" ",
 		    "a b"},
 		{TYPE "\"'()+_,-./:=?\"", "'()+_,-./:=?"},
 		{TYPE "'+_-.", "'+_-."},
@@ -531,6 +549,8 @@ boundaries(void **state)
 		{"", NULL},
 		{"multipart/form-data", NULL},
 		{"multipart/form-data;", NULL},
+		{TYPE "a;", NULL},
+		{"multipart/form-data;; boundary=a", NULL},
 		{"multipart/form-data2; boundary=a", NULL},
 		{"multipart/mixed; boundary=a", NULL},
 		{"multipart; boundary=a", NULL},
@@ -668,7 +688,7 @@ draw_part(uint32_t *seed, struct drawn *d, const char *eol)
 	/* The line end before the next delimiter would be CRLF. */
 	d->refused |= eol[0] == '\n' && content->len > 0 &&
 	    content->data[content->len - 1] == '\r';
-	buf_printf(&d->body, "--b-0%s%s", draw(seed, 4) == 0 ? " " : "", eol);
+	buf_printf(&d->body, "--b-0%s", eol);
 	if (want->type != NULL)
 		buf_printf(&d->body, "content-type: %s%s", want->type, eol);
 	buf_printf(&d->body, FIELD "%s%s%s%s", names[name][0],
