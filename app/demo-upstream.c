@@ -1,7 +1,8 @@
 /*
  * demo-upstream: a simulated model behind the APIs of demo_formats.h, for
- * trying Reprise out and for its tests. It listens on the loopback only, answers
- * the same to the same, and misbehaves when told to (see demo_knobs.def).
+ * trying Reprise out and for its tests. It listens on the loopback only,
+ * answers the same to the same, and misbehaves when told to (see
+ * demo_knobs.def).
  */
 #include "demo_server.h"
 

@@ -182,6 +182,80 @@ test_framings_agree(void **state)
 	buf_fini(&want);
 }
 
+/* What ends the streams of each format, and the body that asks for one. */
+static const struct {
+	const char *path;
+	const char *type;
+	const char *body;
+	const char *last;
+} formats[] = {
+	{"/v1/chat/completions", "application/json", BODY, "data: [DONE]"},
+	{"/v1/completions", "application/json",
+	    "{\"stream\":true,\"prompt\":\"p\"}", "data: [DONE]"},
+	{"/v1/responses", "application/json",
+	    "{\"stream\":true,\"input\":\"i\"}",
+	    "event: response.completed\ndata: {"},
+	{"/v1/messages", "application/json", BODY,
+	    "event: message_stop\ndata: {"},
+	{"/v1/audio/transcriptions", "multipart/form-data; boundary=b",
+	    "--b\r\nContent-Disposition: form-data; name=\"stream\"\r\n\r\n"
+	    "true\r\n--b\r\nContent-Disposition: form-data; name=\"file\"; "
+	    "filename=\"f\"\r\n\r\nRIFF\r\n--b--\r\n",
+	    "data: {\"type\":\"transcript.text.done\""},
+};
+
+static int
+ask_format(struct fixture *f, size_t i, const char *knobs)
+{
+	http_headers_set(&f->c.sent, "X-Demo", knobs);
+	http_headers_set(&f->c.sent, "Content-Type", formats[i].type);
+	collect_post(&f->c, formats[i].body);
+	f->c.request.path = formats[i].path;
+	return collect_run(&f->c, f->pool);
+}
+
+static void
+test_every_format_ends_as_asked(void **state)
+{
+	struct fixture *f = *state;
+	const char *last;
+
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		assert_int_equal(ask_format(f, i, "words=5"), 0);
+		last = strstr(f->c.body.data, formats[i].last);
+		assert_non_null(last);
+		last = strstr(last, "\n\n");
+		assert_string_equal(last, "\n\n");
+		assert_int_equal(ask_format(f, i, "fault=after-done"), 0);
+		last = strstr(f->c.body.data, formats[i].last);
+		assert_non_null(last);
+		assert_non_null(strstr(last, "\n\ndata: {") != NULL ?
+		    last : strstr(last, "\n\nevent: "));
+		assert_int_equal(ask_format(f, i, "fault=no-done"), 0);
+		assert_null(strstr(f->c.body.data, formats[i].last));
+		assert_int_equal(ask_format(f, i, "fault=error-done"), 0);
+		assert_non_null(strstr(f->c.body.data, formats[i].last));
+		assert_non_null(strstr(f->c.body.data, "error"));
+		assert_int_equal(ask_format(f, i, "fault=drop"), -1);
+		assert_int_equal(f->c.err.code, ERR_UPSTREAM_BROKEN);
+	}
+}
+
+static void
+test_the_last_request_can_be_seen(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(ask_format(f, 4, "words=1"), 0);
+	collect_post(&f->c, "");
+	f->c.request.method = "GET";
+	f->c.request.path = "/demo/last";
+	assert_int_equal(collect_run(&f->c, f->pool), 0);
+	assert_non_null(strstr(f->c.body.data,
+	    "\"target\":\"/v1/audio/transcriptions\""));
+	assert_non_null(strstr(f->c.body.data, "\"body\":\"--b\\u000d"));
+}
+
 static void
 test_reuse_and_abort_as_the_server_sees_it(void **state)
 {
@@ -245,6 +319,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_faults),
 		TEST(test_framings_agree),
+		TEST(test_every_format_ends_as_asked),
+		TEST(test_the_last_request_can_be_seen),
 		TEST(test_reuse_and_abort_as_the_server_sees_it),
 		TEST(test_slow_upload),
 	};
