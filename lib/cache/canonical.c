@@ -1,6 +1,7 @@
 #include "cache/canonical.h"
 
 #include "base/diag.h"
+#include "base/json_text.h"
 #include "base/text.h"
 #include "cache/json_scan.h"
 
@@ -244,26 +245,106 @@ sink_put(const char *bytes, size_t len, void *arg)
 }
 
 static int
-digest_canonical(struct cache_body *out, json_t *root, struct buf *canonical)
+digest_tree(uint8_t out[DIGEST_BYTES], const json_t *tree, struct buf *copy)
 {
-	struct sink sink = {.copy = canonical};
-	const json_t *stream = json_object_get(root, "stream");
+	struct sink sink = {.copy = copy, .digest = digest_new()};
 
-	if (json_is_boolean(stream) || json_is_null(stream))
-		json_object_del(root, "stream");
-	if (!out->stream)
-		json_object_del(root, "stream_options");
-	sink.digest = digest_new();
 	if (sink.digest == NULL)
 		return -1;
-	if (json_dump_callback(root, sink_put, &sink, DUMP_FLAGS) == -1) {
+	if (json_dump_callback(tree, sink_put, &sink, DUMP_FLAGS) == -1) {
 		digest_free(sink.digest);
 		return -1;
 	}
 	sink_flush(&sink);
-	if (digest_finish(sink.digest, out->digest) == -1)
+	return digest_finish(sink.digest, out);
+}
+
+/* Whether stream_options say nothing that is not understood here. */
+static bool
+options_plain(const json_t *options)
+{
+	json_t *all = json_copy((json_t *)(uintptr_t)options);
+	bool plain;
+
+	json_object_del(all, "include_usage");
+	/* Padding against onlookers; a recording has what it was given. */
+	json_object_del(all, "include_obfuscation");
+	plain = json_is_null(options) ||
+	    (json_is_object(all) && json_object_size(all) == 0);
+	json_decref(all);
+	return plain;
+}
+
+/* Take out of root what is a dimension of the key by itself. */
+static int
+take_dimensions(struct cache_body *out, json_t *root)
+{
+	const json_t *stream = json_object_get(root, "stream");
+	const json_t *options = json_object_get(root, "stream_options");
+	int rc = 0;
+
+	if (json_is_boolean(stream) || json_is_null(stream))
+		json_object_del(root, "stream");
+	if (json_is_object(json_object_get(root, "cache")))
+		json_object_del(root, "cache");
+	if (options == NULL)
+		return 0;
+	if (out->stream) {
+		out->has_options = true;
+		out->usage_asked =
+		    json_is_true(json_object_get(options, "include_usage"));
+		out->options_odd = !options_plain(options);
+		rc = digest_tree(out->options, options, NULL);
+	}
+	json_object_del(root, "stream_options");
+	return rc;
+}
+
+static int
+digest_canonical(struct cache_body *out, json_t *root, const char *split,
+    struct buf *canonical)
+{
+	if (take_dimensions(out, root) == -1 ||
+	    digest_tree(out->digest, root, canonical) == -1)
 		return -1;
+	if (split != NULL) {
+		json_object_del(root, split);
+		if (digest_tree(out->rest, root, NULL) == -1)
+			return -1;
+	}
 	return canonical != NULL && canonical->failed ? -1 : 0;
+}
+
+int
+cache_body_twin(struct cache_body *twin, const struct cache_body *body,
+    bool usage)
+{
+	static const char options[] = "{\"include_usage\":true}";
+
+	*twin = *body;
+	twin->stream = !body->stream;
+	twin->has_options = twin->stream && usage;
+	memset(twin->options, 0, sizeof(twin->options));
+	if (!twin->has_options)
+		return 0;
+	return digest_sha256(options, sizeof(options) - 1, twin->options);
+}
+
+/* ---- the cache object --------------------------------------------------- */
+
+/* Whatever else is odd about the body, it is not for the upstream to see. */
+static void
+find_asked(struct cache_body *out, const char *body, size_t len)
+{
+	struct json_item item;
+	struct json_span cut;
+
+	if (!json_member(&item, body, len, "cache") || *item.value.at != '{')
+		return;
+	cache_asked_read(&out->asked, item.value.at, item.value.len);
+	cut = json_member_cut(&item, body, len);
+	out->cut_at = (size_t)(cut.at - body);
+	out->cut_len = cut.len;
 }
 
 /* ---- reading ------------------------------------------------------------ */
@@ -305,7 +386,7 @@ read_tree(struct cache_body *out, json_t *root,
 		    "lacks a required field" : "");
 		return 0;
 	}
-	return digest_canonical(out, root, canonical);
+	return digest_canonical(out, root, format->split_member, canonical);
 }
 
 static int
@@ -333,8 +414,10 @@ cache_body_read(struct cache_body *out, const char *body, size_t len,
 	struct json_scan scan;
 
 	memset(out, 0, sizeof(*out));
+	cache_asked_init(&out->asked);
 	if (!scan_ok(out, &scan, body, len))
 		return 0;
+	find_asked(out, body, len);
 	if (scan.number_odd)
 		set_odd_number(out, body, scan.number_at);
 	if (len >= BOM_BYTES && memcmp(body, bom, BOM_BYTES) == 0) {

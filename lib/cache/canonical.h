@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/digest.h"
 #include "base/err.h"
+#include "cache/asked.h"
 #include "wire/format.h"
 
 #include <stdbool.h>
@@ -28,7 +29,19 @@ struct cache_body {
 	 */
 	bool stream;               /* it asks for a stream */
 	char model[CACHE_MODEL_MAX]; /* "" when it names none or a longer one */
-	uint8_t digest[DIGEST_BYTES]; /* of the canonical form, if STORABLE */
+	struct cache_asked asked;  /* what its "cache" object says */
+	size_t cut_at, cut_len;    /* bytes of that object, not to be sent on */
+	/*
+	 * The rest is there if STORABLE. digest: of the canonical form
+	 * without stream and stream_options, which are dimensions of the key
+	 * beside it; rest: of that without the format's split_member.
+	 */
+	uint8_t digest[DIGEST_BYTES];
+	uint8_t rest[DIGEST_BYTES];
+	bool has_options;          /* it streams, with stream_options */
+	uint8_t options[DIGEST_BYTES]; /* of their canonical form */
+	bool usage_asked;          /* stream_options.include_usage is true */
+	bool options_odd;          /* they ask for more than that */
 };
 
 /*
@@ -36,8 +49,9 @@ struct cache_body {
  * level, white space gone, array order kept, escapes and numbers in one
  * spelling with 1 and 1.0 apart. "stream" is taken out and becomes a
  * dimension of the key when it is a boolean or null (any other value stays
- * in); "stream_options" counts only when streaming. All else is in,
- * known or not.
+ * in); "stream_options" becomes one when streaming, and else does not count.
+ * An object "cache" is for this program and taken out. All else is in, known
+ * or not.
  *
  * Never canonicalised, with the verdict saying why: duplicate keys,
  * integers beyond 64 bits, reals that a double cannot hold to 17 digits
@@ -56,5 +70,13 @@ struct cache_body {
  */
 int cache_body_read(struct cache_body *out, const char *body, size_t len,
     const struct wire_format *format, struct buf *canonical);
+
+/*
+ * The same question in the other mode: a stream of a body that asks for
+ * none (usage: with stream_options {"include_usage":true}), or JSON where it
+ * asks for a stream. 0, or -1 when hashing failed. Any thread.
+ */
+int cache_body_twin(struct cache_body *twin, const struct cache_body *body,
+    bool usage);
 
 #endif

@@ -8,7 +8,7 @@
  * The first field of every key. Change it with anything that changes what
  * a key means, and no older entry is found any more.
  */
-static const char key_version[] = "reprise key 1";
+static const char key_version[] = "reprise key 2";
 
 static void
 put_flag(struct digest *d, bool flag)
@@ -129,6 +129,8 @@ cache_key(uint8_t key[CACHE_KEY_BYTES], const struct cache_key_parts *parts)
 		return -1;
 	}
 	put_flag(d, parts->body->stream);
+	put_bytes(d, parts->body->has_options ? parts->body->options : NULL,
+	    DIGEST_BYTES);
 	put_bytes(d, parts->body->digest, DIGEST_BYTES);
 	return digest_finish(d, key);
 }

@@ -11,8 +11,7 @@
 
 enum {
 	CACHE_KEY_BYTES = DIGEST_BYTES,
-	CACHE_KEY_HEX = 2 * CACHE_KEY_BYTES + 1,
-	CACHE_NAMESPACE_MAX = 128 /* bytes of a namespace as asked for */
+	CACHE_KEY_HEX = 2 * CACHE_KEY_BYTES + 1
 };
 
 struct cache_key_parts {

@@ -8,6 +8,7 @@ recorder_init(struct recorder *r, const struct recorder_config *config)
 {
 	memset(r, 0, sizeof(*r));
 	r->config = *config;
+	r->format = config->format;
 	buf_init(&r->body, config->max_bytes);
 	sse_parser_init(&r->parser, config->max_bytes);
 	r->keep = true;
@@ -20,7 +21,7 @@ recorder_fini(struct recorder *r)
 {
 	buf_fini(&r->body);
 	sse_parser_fini(&r->parser);
-	r->config.format->stream_fini(&r->stream);
+	r->format->stream_fini(&r->stream);
 	json_decref(r->usage);
 	r->usage = NULL;
 }
@@ -131,13 +132,34 @@ recorder_refuse(struct recorder *r, enum wire_verdict why)
 		let_go(r);
 }
 
+/*
+ * The first payload tells whose rules a stream follows. Nothing has been
+ * judged before it but events without data, which leave no state.
+ */
+static void
+learn_shape(struct recorder *r, const struct sse_event *event)
+{
+	json_t *payload;
+
+	r->knows_shape = true;
+	if (r->config.format->owns_payload == NULL)
+		return;
+	payload = json_loadb(event->data, event->data_len, JSON_ALLOW_NUL,
+	    NULL);
+	if (payload != NULL)
+		r->format = wire_format_of_payload(payload, r->config.format);
+	json_decref(payload);
+}
+
 static int
 on_event(void *arg, const struct sse_event *event)
 {
 	struct recorder *r = arg;
 
+	if (event->has_data && !r->knows_shape)
+		learn_shape(r, event);
 	r->events++;
-	r->config.format->stream_event(&r->stream, event);
+	r->format->stream_event(&r->stream, event);
 	return 0;
 }
 
@@ -184,7 +206,7 @@ end_stream(struct recorder *r)
 {
 	enum wire_verdict v;
 
-	v = r->config.format->stream_end(&r->stream, &r->config.policy);
+	v = r->format->stream_end(&r->stream, &r->config.policy);
 	/* An event that no blank line ended may have been cut. */
 	if (v == WIRE_STORABLE && !recorder_at_boundary(r))
 		v = WIRE_NO_TERMINATOR;
@@ -200,9 +222,10 @@ end_json(struct recorder *r)
 	if (r->body.len > 0)
 		body = json_loadb(r->body.data, r->body.len, JSON_ALLOW_NUL,
 		    NULL);
-	if (body != NULL)
-		v = r->config.format->judge_json(body, &r->config.policy,
-		    &r->usage);
+	if (body != NULL) {
+		r->format = wire_format_of_json(body, r->config.format);
+		v = r->format->judge_json(body, &r->config.policy, &r->usage);
+	}
 	json_decref(body);
 	recorder_refuse(r, v);
 }

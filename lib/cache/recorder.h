@@ -26,12 +26,18 @@ struct recorder_config {
 
 struct recorder {
 	struct recorder_config config;
+	/*
+	 * The row that judges: the one asked for, until the answer shows
+	 * the shape of another (see wire_format_of_json).
+	 */
+	const struct wire_format *format;
 	enum entry_mode mode;
 	enum wire_verdict verdict; /* the first obstacle, or WIRE_STORABLE */
 	struct buf body;           /* the answer so far, while it is kept */
 	bool keep;                 /* it may be stored, or has usage to read */
 	struct sse_parser parser;
 	struct wire_stream stream;
+	bool knows_shape;          /* a stream's first payload has come */
 	json_t *usage;             /* after recorder_end; owned; or NULL */
 	uint64_t events;           /* events seen */
 };

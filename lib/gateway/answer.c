@@ -13,12 +13,13 @@ put_cache_status(struct exchange *x)
 	int64_t ttl_s;
 	char text[192];
 
-	if (x->cache == CACHE_STATUS_HIT) {
+	if (x->cache == CACHE_STATUS_HIT || x->cache == CACHE_STATUS_RESHAPED) {
 		ttl_s = (x->found.entry.fresh_until_ms - x->start_wall_ms) /
 		    1000;
 		snprintf(text, sizeof(text),
-		    "reprise; hit; ttl=%lld; key=\"%s\"", (long long)ttl_s,
-		    x->key_hex);
+		    "reprise; hit; ttl=%lld; key=\"%s\"%s", (long long)ttl_s,
+		    x->key_hex, x->cache == CACHE_STATUS_RESHAPED ?
+		    "; detail=reshaped" : "");
 	} else if (x->cache == CACHE_STATUS_BYPASS) {
 		snprintf(text, sizeof(text), "reprise; fwd=bypass; detail=%s",
 		    wire_verdict_word(x->verdict));

@@ -20,6 +20,8 @@ exchange_init(struct exchange *x, struct gateway *g, struct http_conn *conn)
 	x->format = wire_format_get(WIRE_OTHER);
 	x->verdict = WIRE_NOT_A_FORMAT;
 	x->fwd = "fwd=bypass";
+	cache_asked_init(&x->facts.asked);
+	buf_init(&x->reshaped, SIZE_MAX / 4);
 	buf_init(&x->body, (size_t)g->conf->server.max_body_bytes);
 	counter_add(&g->counters->started, 1);
 }
@@ -118,6 +120,7 @@ exchange_finish(struct exchange *x)
 		cache_found_fini(&x->found);
 	json_decref(x->usage);
 	buf_fini(&x->body);
+	buf_fini(&x->reshaped);
 	http_response_fini(&x->response);
 	http_request_fini(&x->request);
 }

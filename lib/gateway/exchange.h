@@ -48,7 +48,7 @@ struct exchange {
 	struct http_conn *conn;
 	struct http_request request;
 	struct http_response response;
-	struct buf body;              /* the request's, for cached formats */
+	struct buf body;              /* the request's, or what was read of it */
 	const struct wire_format *format;
 	struct control control;       /* what the caller wants of the cache */
 	struct cache_body facts;      /* what the cache knows of the body */
@@ -57,6 +57,8 @@ struct exchange {
 	char key_hex[CACHE_KEY_HEX];  /* "" until the key is known */
 	struct cache_found found;
 	bool looked_up;               /* found is to be freed */
+	struct buf reshaped;          /* the entry's body in the other mode */
+	bool asks_usage;              /* for our own sake: see usage.ask */
 	enum wire_verdict verdict;    /* why it is or was not stored */
 	const char *fwd;              /* why it went upstream, RFC 9211 */
 	char request_id[REQUEST_ID_MAX + 1];
@@ -79,6 +81,26 @@ void exchange_finish(struct exchange *x);
 
 /* identity.c: who asks, and the request's name. */
 void identity_read(struct exchange *x);
+
+/*
+ * question.c: read a request of a cached format: its body, what the cache
+ * makes of it, what the caller wants of the cache, and the upstream it leads
+ * to; sets the verdict. 0, or -1 with an error for the caller.
+ */
+int question_read(struct exchange *x, struct err *err);
+
+/*
+ * The part of that without reading and routing: facts and control of the
+ * body that is there. canonical: see cache_body_read; or NULL.
+ */
+int question_judge(struct exchange *x, struct buf *canonical,
+    struct err *err);
+
+/*
+ * Read the body ahead until it has ended or more than limit bytes are
+ * there. 0; or -1 with ERR_CLIENT_GONE when it was cut short, ERR_MEMORY.
+ */
+int question_read_ahead(struct exchange *x, size_t limit, struct err *err);
 
 /* answer.c: answers of our own. */
 
@@ -103,7 +125,28 @@ int key_headers_split(struct key_headers *k, const char *words,
     struct err *err);
 void key_headers_fini(struct key_headers *k);
 int lookup_key(struct exchange *x, struct err *err);
+
+/*
+ * The key of this request with another body, as lookup_key makes x->key. 0
+ * or -1.
+ */
+int lookup_key_of(const struct exchange *x, const struct cache_body *body,
+    uint8_t key[CACHE_KEY_BYTES]);
+
 bool lookup_entry(struct exchange *x);
+
+/*
+ * twin.c: with cache.cross_mode an entry of the same question in the
+ * other mode, reshaped into x->reshaped. Whether there is one; x->found and the key are
+ * then its.
+ */
+bool lookup_twin(struct exchange *x);
+
+/*
+ * Whether an entry may answer this request as to Vary and age; x->fwd says
+ * why not.
+ */
+bool lookup_is_fit(struct exchange *x, const struct cache_found *found);
 
 /* hit.c: replay the entry that was found. */
 void hit_serve(struct exchange *x);

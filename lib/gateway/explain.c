@@ -23,6 +23,9 @@ put_cacheable(const struct exchange *x, struct buf *out)
 		buf_printf(out, "%-12s no: %s%s%s\n", "cacheable",
 		    wire_verdict_text(x->facts.verdict),
 		    x->facts.why[0] != '\0' ? ": " : "", x->facts.why);
+	else if (!x->control.used)
+		buf_printf(out, "%-12s no: %s\n", "cacheable",
+		    wire_verdict_text(WIRE_NOT_OPTED_IN));
 	else if (!x->control.store)
 		line(out, "cacheable", "no: the request says no-store");
 	else if (x->control.ttl_ms == 0)
@@ -74,15 +77,12 @@ explain(struct exchange *x, const struct conf *conf, const char *body,
 		    "no: the path is none that is cached; passed through");
 		return 0;
 	}
-	if (control_read(&x->control, &x->request.headers, conf, err) == -1)
-		return -1;
+	buf_init(&x->body, body_len + 1);
 	buf_init(&canonical, CANONICAL_MAX);
-	if (cache_body_read(&x->facts, body, body_len, x->format,
-	    &canonical) == -1) {
+	if (buf_append(&x->body, body, body_len) == -1) {
 		err_set(err, ERR_MEMORY, "out of memory");
-	} else if (x->facts.malformed) {
-		err_set(err, ERR_BAD_REQUEST, "the body is not JSON: %s",
-		    x->facts.why);
+	} else if (question_judge(x, &canonical, err) == -1) {
+		/* err says it */
 	} else if ((x->upstream = upstream_select(conf, x->facts.model)) ==
 	    NULL) {
 		err_set(err, ERR_NO_UPSTREAM,
@@ -95,6 +95,7 @@ explain(struct exchange *x, const struct conf *conf, const char *body,
 			rc = put_key(x, &canonical, out, err);
 	}
 	buf_fini(&canonical);
+	buf_fini(&x->body);
 	return rc;
 }
 

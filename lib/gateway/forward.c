@@ -4,6 +4,8 @@
  */
 #include "gateway/relay.h"
 
+#include "base/json_text.h"
+
 #include <string.h>
 
 /* Bodies up to this are held, so that they can be sent a second time. */
@@ -20,6 +22,8 @@ perform(struct exchange *x, struct relay *r, struct upstream_request request)
 
 	http_headers_init(&headers);
 	request.upstream = x->upstream;
+	request.anthropic = x->format->id == WIRE_MESSAGES ||
+	    http_headers_get(&x->request.headers, "anthropic-version") != NULL;
 	request.method = x->request.method;
 	request.path = x->request.path;
 	request.query = x->request.query;
@@ -36,25 +40,6 @@ perform(struct exchange *x, struct relay *r, struct upstream_request request)
 	r->ended_by_close = report.ended_by_close;
 	relay_end(r, rc, &err);
 	http_headers_fini(&headers);
-}
-
-void
-forward_cached_format(struct exchange *x)
-{
-	struct upstream_request request = {
-	    .identity = true,
-	    .body = x->body.data,
-	    .body_len = x->body.len,
-	};
-	struct relay relay;
-
-	relay_init(&relay, x, true);
-	if (x->verdict != WIRE_STORABLE)
-		recorder_refuse(&relay.recorder, x->verdict);
-	else if (x->control.ttl_ms == 0)
-		recorder_refuse(&relay.recorder, WIRE_ZERO_TTL);
-	perform(x, &relay, request);
-	relay_fini(&relay);
 }
 
 /* The part of an upload that was read ahead, and then the rest. */
@@ -79,48 +64,98 @@ read_upload(void *arg, char *out, size_t size)
 	return (ssize_t)left;
 }
 
-/*
- * Read ahead until the body has ended or is too long to hold. 0, or -1
- * when it was cut short.
- */
-static int
-read_ahead(struct exchange *x)
+/* Send the body from memory, or what was read of it and then the rest. */
+static void
+attach_body(struct upstream_request *request, struct upload *upload)
 {
-	struct err err = ERR_INIT;
-	char piece[8192];
-	ssize_t n = 1;
+	struct exchange *x = upload->x;
 
-	while (n > 0 && x->body.len < HELD_UPLOAD_BYTES) {
-		n = http_conn_read(x->conn, piece, sizeof(piece), &err);
-		if (n > 0 && buf_append(&x->body, piece, (size_t)n) == -1)
-			return -1;
+	if (x->conn->body_ended) {
+		request->body = x->body.data != NULL ? x->body.data : "";
+		request->body_len = x->body.len;
+		return;
 	}
-	return n < 0 ? -1 : 0;
+	request->body_total = x->request.content_length;
+	request->read_body = read_upload;
+	request->read_arg = upload;
+}
+
+/*
+ * With usage.ask, ask for the usage of a stream whose client did not. The
+ * body that says so goes to out. Whether it does.
+ */
+static bool
+ask_usage(struct exchange *x, struct buf *out)
+{
+	static const char yes[] = "{\"include_usage\":true}";
+	struct json_span options = {yes, sizeof(yes) - 1};
+	struct json_span given = json_member_value(x->body.data, x->body.len,
+	    "stream_options");
+	struct buf merged;
+
+	buf_init(&merged, x->body.len + sizeof(yes) + 32);
+	if (given.at != NULL && *given.at == '{') {
+		const struct json_span is_true = {"true", 4};
+
+		json_put_with(&merged, given.at, given.len, "include_usage",
+		    &is_true);
+		options = (struct json_span){merged.data, merged.len};
+	}
+	json_put_with(out, x->body.data, x->body.len, "stream_options",
+	    &options);
+	buf_fini(&merged);
+	return !out->failed;
+}
+
+static bool
+wants_usage_asked(const struct exchange *x)
+{
+	return x->gateway->conf->usage.ask && x->format->asks_usage &&
+	    x->facts.stream && !x->facts.usage_asked &&
+	    x->facts.verdict == WIRE_STORABLE;
+}
+
+void
+forward_cached_format(struct exchange *x)
+{
+	struct upload upload = {.x = x};
+	struct upstream_request request = {.identity = true};
+	struct relay relay;
+	struct buf asking;
+
+	attach_body(&request, &upload);
+	buf_init(&asking, x->body.len + 256);
+	if (wants_usage_asked(x) && ask_usage(x, &asking)) {
+		x->asks_usage = true;
+		request.body = asking.data;
+		request.body_len = asking.len;
+	}
+	relay_init(&relay, x, true);
+	if (x->verdict != WIRE_STORABLE)
+		recorder_refuse(&relay.recorder, x->verdict);
+	else if (x->control.ttl_ms == 0)
+		recorder_refuse(&relay.recorder, WIRE_ZERO_TTL);
+	perform(x, &relay, request);
+	relay_fini(&relay);
+	buf_fini(&asking);
 }
 
 void
 forward_untouched(struct exchange *x)
 {
 	struct upload upload = {.x = x};
-	struct upstream_request request = {
-	    .body_total = x->request.content_length,
-	};
+	struct upstream_request request = {0};
+	struct err err = ERR_INIT;
 	struct relay relay;
 
 	buf_fini(&x->body);
 	buf_init(&x->body, HELD_UPLOAD_BYTES + 8192);
-	if (read_ahead(x) == -1) {
+	if (question_read_ahead(x, HELD_UPLOAD_BYTES, &err) == -1) {
 		x->aborted = true;
 		http_response_break(&x->response);
 		return;
 	}
-	if (x->conn->body_ended) {
-		request.body = x->body.data != NULL ? x->body.data : "";
-		request.body_len = x->body.len;
-	} else {
-		request.read_body = read_upload;
-		request.read_arg = &upload;
-	}
+	attach_body(&request, &upload);
 	relay_init(&relay, x, false);
 	perform(x, &relay, request);
 	relay_fini(&relay);

@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum { MEMO_SLOTS = 4096, STORE_POOL_MAX = 16 };
 
@@ -111,44 +110,6 @@ gateway_give_up(void *ctx)
 	atomic_store(&g->giving_up, true);
 }
 
-/* A compressed body is the upstream's to read, not ours. */
-static bool
-is_coded(const struct http_headers *h)
-{
-	const char *coding = http_headers_get(h, "Content-Encoding");
-
-	return coding != NULL && strcasecmp(coding, "identity") != 0;
-}
-
-/*
- * The body's own facts, and the upstream they lead to. 0, or -1 with an
- * error for the caller.
- */
-static int
-read_question(struct exchange *x, struct err *err)
-{
-	const struct gateway *g = x->gateway;
-
-	if (http_conn_read_all(x->conn, &x->body, err) == -1)
-		return -1;
-	if (control_read(&x->control, &x->request.headers, g->conf, err) == -1)
-		return -1;
-	if (is_coded(&x->request.headers))
-		x->facts.verdict = WIRE_BODY_CODED;
-	else if (cache_memo_read(g->memo, &x->facts, x->body.data,
-	    x->body.len, x->format) == -1)
-		return err_set(err, ERR_MEMORY, "out of memory");
-	if (x->facts.malformed)
-		return err_set(err, ERR_BAD_REQUEST,
-		    "the request body is not JSON: %s", x->facts.why);
-	x->upstream = upstream_select(g->conf, x->facts.model);
-	if (x->upstream == NULL)
-		return err_set(err, ERR_NO_UPSTREAM,
-		    "no upstream is configured for the model '%s'",
-		    x->facts.model);
-	return 0;
-}
-
 /* POST to a path whose answers are cached: the walk in full. */
 static void
 serve_cached_format(struct exchange *x, struct err *err)
@@ -158,18 +119,15 @@ serve_cached_format(struct exchange *x, struct err *err)
 		err_set(err, ERR_METHOD, "this endpoint takes POST");
 		return;
 	}
-	if (read_question(x, err) == -1)
+	if (question_read(x, err) == -1)
 		return;
-	x->verdict = x->facts.verdict;
-	if (x->verdict == WIRE_STORABLE && !x->control.store)
-		x->verdict = WIRE_NO_STORE_ASKED;
 	if (x->verdict != WIRE_STORABLE) {
 		x->cache = CACHE_STATUS_BYPASS;
 	} else {
 		x->cache = CACHE_STATUS_MISS;
 		if (lookup_key(x, err) == -1)
 			return;
-		if (lookup_entry(x)) {
+		if (lookup_entry(x) || lookup_twin(x)) {
 			hit_serve(x);
 			return;
 		}

@@ -1,16 +1,22 @@
 /*
  * A hit: the stored answer as the upstream sent it, byte for byte, without
- * a look into it.
+ * a look into it; or what cross mode has made of it.
  */
 #include "gateway/exchange.h"
 
 #include <stdio.h>
+#include <strings.h>
 
 static int
 replay_header(void *arg, const char *name, const char *value)
 {
 	struct exchange *x = arg;
 
+	/* What was said of the body in its other mode. */
+	if (x->cache == CACHE_STATUS_RESHAPED &&
+	    (strcasecmp(name, "Content-Type") == 0 ||
+	    strcasecmp(name, "Cache-Control") == 0))
+		return 0;
 	http_response_header(&x->response, name, value);
 	return 0;
 }
@@ -24,21 +30,35 @@ put_number(struct exchange *x, const char *name, int64_t n)
 	http_response_header(&x->response, name, text);
 }
 
+/* What the body is sent as, when it is not what was stored. */
+static void
+put_reshaped_type(struct exchange *x)
+{
+	http_response_header(&x->response, "Content-Type",
+	    x->found.entry.mode == ENTRY_JSON ? "text/event-stream" :
+	    "application/json");
+}
+
 void
 hit_serve(struct exchange *x)
 {
 	const struct entry *e = &x->found.entry;
+	const bool reshaped = x->reshaped.len > 0;
+	const char *body = reshaped ? x->reshaped.data : x->found.body;
+	size_t len = reshaped ? x->reshaped.len : (size_t)e->plain_len;
 	int64_t age_s = (x->start_wall_ms - e->created_ms) / 1000;
 
-	x->cache = CACHE_STATUS_HIT;
+	x->cache = reshaped ? CACHE_STATUS_RESHAPED : CACHE_STATUS_HIT;
 	x->verdict = WIRE_STORABLE;
 	x->usage = json_incref(json_object_get(x->found.meta, "usage"));
 	x->saved = wire_usage_tokens(x->usage);
 	http_response_status(&x->response, e->status);
 	cache_found_each(&x->found, "headers", replay_header, x);
-	put_number(x, "Content-Length", (int64_t)e->plain_len);
+	if (reshaped)
+		put_reshaped_type(x);
+	put_number(x, "Content-Length", (int64_t)len);
 	put_number(x, "Age", age_s > 0 ? age_s : 0);
 	answer_headers(x);
-	http_response_body(&x->response, x->found.body, e->plain_len);
+	http_response_body(&x->response, body, len);
 	http_response_end(&x->response);
 }

@@ -41,7 +41,8 @@ key_headers_fini(struct key_headers *k)
 }
 
 int
-lookup_key(struct exchange *x, struct err *err)
+lookup_key_of(const struct exchange *x, const struct cache_body *body,
+    uint8_t key[CACHE_KEY_BYTES])
 {
 	const struct gateway *g = x->gateway;
 	struct text_pair headers[KEY_HEADERS_MAX];
@@ -55,7 +56,7 @@ lookup_key(struct exchange *x, struct err *err)
 	    .scope = g->conf->cache.scope == CONF_SCOPE_SHARED ? NULL :
 	    x->scope,
 	    .headers = headers,
-	    .body = &x->facts,
+	    .body = body,
 	};
 	const char *value;
 	size_t i;
@@ -68,7 +69,13 @@ lookup_key(struct exchange *x, struct err *err)
 		headers[parts.n_headers].name = g->key_headers.name[i];
 		headers[parts.n_headers++].value = value;
 	}
-	if (cache_key(x->key, &parts) == -1)
+	return cache_key(key, &parts);
+}
+
+int
+lookup_key(struct exchange *x, struct err *err)
+{
+	if (lookup_key_of(x, &x->facts, x->key) == -1)
 		return err_set(err, ERR_MEMORY, "the key could not be made");
 	text_hex(x->key, sizeof(x->key), x->key_hex);
 	return 0;
@@ -85,12 +92,12 @@ vary_differs(void *arg, const char *name, const char *value)
 	    strcmp(now, value) != 0;
 }
 
-static bool
-is_fit(struct exchange *x)
+bool
+lookup_is_fit(struct exchange *x, const struct cache_found *found)
 {
-	int64_t age_ms = x->start_wall_ms - x->found.entry.created_ms;
+	int64_t age_ms = x->start_wall_ms - found->entry.created_ms;
 
-	if (cache_found_each(&x->found, "vary", vary_differs, x) != 0) {
+	if (cache_found_each(found, "vary", vary_differs, x) != 0) {
 		x->fwd = "fwd=vary-miss";
 		return false;
 	}
@@ -122,5 +129,5 @@ lookup_entry(struct exchange *x)
 		x->fwd = "fwd=request";
 		return false;
 	}
-	return is_fit(x);
+	return lookup_is_fit(x, &x->found);
 }

@@ -26,6 +26,7 @@ relay_init(struct relay *r, struct exchange *x, bool follow)
 	r->expected = -1;
 	if (follow)
 		recorder_init(&r->recorder, &config);
+	usage_filter_init(&r->filter, (size_t)c->max_entry_bytes);
 	http_headers_init(&r->replay);
 	http_headers_init(&r->vary);
 	buf_init(&r->held, config.max_bytes);
@@ -36,6 +37,7 @@ relay_fini(struct relay *r)
 {
 	if (r->follow)
 		recorder_fini(&r->recorder);
+	usage_filter_fini(&r->filter);
 	http_headers_fini(&r->replay);
 	http_headers_fini(&r->vary);
 	buf_fini(&r->held);
@@ -158,6 +160,7 @@ relay_head(void *arg, int status, const struct http_headers *headers)
 		    http_headers_get(headers, "Content-Encoding"));
 		save_head(r, headers);
 	}
+	r->filters = x->asks_usage && is_followed_stream(r) && status == 200;
 	/*
 	 * Web servers want the whole request read before the answer. But an
 	 * upstream that answers well before it has all of an upload goes on
@@ -187,12 +190,10 @@ is_last(const struct relay *r)
 	return may_store(r) && r->received == r->expected;
 }
 
+/* Record some of the answer, and send it on. */
 static int
-relay_data(void *arg, const char *bytes, size_t len)
+pass_on(struct relay *r, const char *bytes, size_t len)
 {
-	struct relay *r = arg;
-
-	r->received += (int64_t)len;
 	if (r->follow)
 		recorder_data(&r->recorder, bytes, len);
 	if (r->client_left && !may_store(r))
@@ -200,6 +201,31 @@ relay_data(void *arg, const char *bytes, size_t len)
 	if (is_last(r) && buf_append(&r->held, bytes, len) == 0)
 		return 0;
 	return send_on(r, bytes, len);
+}
+
+/* What the usage filter lets through. */
+static int
+pass_filtered(struct relay *r)
+{
+	int rc = 0;
+
+	if (r->filter.whole > 0)
+		rc = pass_on(r, r->filter.out.data, r->filter.whole);
+	usage_filter_sent(&r->filter);
+	return rc;
+}
+
+static int
+relay_data(void *arg, const char *bytes, size_t len)
+{
+	struct relay *r = arg;
+
+	r->received += (int64_t)len;
+	if (!r->filters)
+		return pass_on(r, bytes, len);
+	if (usage_filter_feed(&r->filter, bytes, len) == -1)
+		return -1;
+	return pass_filtered(r);
 }
 
 /* Say that we are alive, but never inside an event. */
@@ -321,6 +347,8 @@ take_usage(struct relay *r)
 {
 	struct exchange *x = r->x;
 
+	if (r->recorder.usage == NULL)
+		r->recorder.usage = json_incref(r->filter.usage);
 	x->usage = json_incref(r->recorder.usage);
 	x->spent = wire_usage_tokens(x->usage);
 }
@@ -345,6 +373,10 @@ relay_end(struct relay *r, int rc, const struct err *err)
 	struct exchange *x = r->x;
 	struct err cut = ERR_INIT;
 
+	if (r->filters) {
+		usage_filter_end(&r->filter);
+		pass_filtered(r);
+	}
 	if (r->follow) {
 		x->verdict = recorder_end(&r->recorder, rc == 0);
 		if (rc == 0 && is_cut_off(r)) {

@@ -7,11 +7,14 @@
 
 #include "cache/recorder.h"
 #include "gateway/exchange.h"
+#include "gateway/usage_filter.h"
 
 struct relay {
 	struct exchange *x;
 	bool follow;              /* a cached format: the recorder follows */
 	struct recorder recorder;
+	bool filters;             /* a stream goes through filter first */
+	struct usage_filter filter;
 	struct http_headers replay;  /* to be stored with the answer */
 	struct http_headers vary;    /* request headers it depends on */
 	bool got_head;

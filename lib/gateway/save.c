@@ -98,7 +98,7 @@ save_answer(struct relay *r)
 	struct err err = ERR_INIT;
 	struct cache_answer answer = {
 	    .mode = r->recorder.mode,
-	    .format = (uint8_t)x->format->id,
+	    .format = (uint8_t)r->recorder.format->id,
 	    .status = r->status,
 	    .ttl_ms = x->control.ttl_ms,
 	    .headers = headers,

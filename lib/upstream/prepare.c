@@ -105,10 +105,27 @@ append_callers(struct transfer *t, struct err *err)
 	return 0;
 }
 
+/* The header that carries a configured key. */
+static const char *
+key_header(const struct upstream_request *request)
+{
+	switch (request->upstream->key_header) {
+	case CONF_KEY_HEADER_X_API_KEY:
+		return "x-api-key";
+	case CONF_KEY_HEADER_API_KEY:
+		return "api-key";
+	case CONF_KEY_HEADER_AUTHORIZATION:
+		return "Authorization";
+	default:
+		return request->anthropic ? "x-api-key" : "Authorization";
+	}
+}
+
 static int
 append_credential(struct transfer *t, struct err *err)
 {
 	const char *credential = t->request->upstream->credential;
+	const char *header = key_header(t->request);
 	struct buf value;
 	int rc;
 
@@ -119,12 +136,13 @@ append_credential(struct transfer *t, struct err *err)
 		    "upstream %s: the key holds a control byte",
 		    t->request->upstream->name);
 	buf_init(&value, FIELD_MAX);
-	buf_puts(&value, "Bearer ");
+	if (strcmp(header, "Authorization") == 0)
+		buf_puts(&value, "Bearer ");
 	buf_puts(&value, credential);
 	if (value.failed)
 		rc = err_set(err, ERR_MEMORY, "no memory for the key");
 	else
-		rc = append_field(t, "Authorization", value.data, err);
+		rc = append_field(t, header, value.data, err);
 	buf_fini(&value);
 	return rc;
 }

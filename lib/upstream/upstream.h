@@ -54,6 +54,7 @@ struct upstream_request {
 	 * x-api-key and api-key are not either.
 	 */
 	const struct http_headers *headers;
+	bool anthropic;      /* it is in Anthropic's format, see key_header */
 	bool identity;       /* ask for no content coding */
 	const char *body;    /* a whole body that can be sent again, or NULL */
 	size_t body_len;

@@ -51,7 +51,9 @@ assert_storable(const struct cache_body *body)
 static inline bool
 same_digest(const struct cache_body *a, const struct cache_body *b)
 {
-	return memcmp(a->digest, b->digest, DIGEST_BYTES) == 0;
+	return memcmp(a->digest, b->digest, DIGEST_BYTES) == 0 &&
+	    a->has_options == b->has_options &&
+	    memcmp(a->options, b->options, DIGEST_BYTES) == 0;
 }
 
 static inline void

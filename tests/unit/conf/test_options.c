@@ -181,6 +181,10 @@ test_words_in_errors(void **state)
 	    "t.conf:2: cache.replay = 5/s: must be instant");
 	refuse("[cache]\nstore_length = maybe\n",
 	    "t.conf:2: cache.store_length = maybe: must be on or off");
+	refuse("[cache]\nallow_control = ttl, all\n",
+	    "t.conf:2: cache.allow_control = ttl, all: must be words out of "
+	    "no-cache, no-store, max-age, only-if-cached, ttl, namespace, "
+	    "use-cache; or none");
 }
 
 /* The enums of conf.h follow the words' order in options.def. */
@@ -207,11 +211,21 @@ test_enums(void **state)
 		    "ignore"},
 		{CONF_OPTION_cache_on_abort, CONF_ON_ABORT_FINISH, "finish"},
 		{CONF_OPTION_cache_on_abort, CONF_ON_ABORT_CANCEL, "cancel"},
+		{CONF_OPTION_cache_mode, CONF_MODE_ON, "on"},
+		{CONF_OPTION_cache_mode, CONF_MODE_OPT_IN, "opt_in"},
+		{CONF_OPTION_upstream_key_header, CONF_KEY_HEADER_AUTO, "auto"},
+		{CONF_OPTION_upstream_key_header,
+		    CONF_KEY_HEADER_AUTHORIZATION, "authorization"},
+		{CONF_OPTION_upstream_key_header, CONF_KEY_HEADER_X_API_KEY,
+		    "x-api-key"},
+		{CONF_OPTION_upstream_key_header, CONF_KEY_HEADER_API_KEY,
+		    "api-key"},
 	};
 	static const enum conf_option_id named[] = {
 		CONF_OPTION_server_log_level, CONF_OPTION_cache_compress,
 		CONF_OPTION_cache_scope, CONF_OPTION_cache_upstream_no_store,
-		CONF_OPTION_cache_on_abort};
+		CONF_OPTION_cache_on_abort, CONF_OPTION_cache_mode,
+		CONF_OPTION_upstream_key_header};
 	const struct conf_option *option;
 	char word[40];
 	size_t i, words = 0;

@@ -9,20 +9,36 @@
 #include <cmocka.h>
 #include <string.h>
 
-static const struct conf conf = {
-	.cache = {.ttl_ms = 3600000, .namespace = (char *)(uintptr_t)"usual"},
+#define ALL "no-cache no-store max-age only-if-cached ttl namespace use-cache"
+
+static struct conf conf = {
+	.cache = {.ttl_ms = 3600000, .namespace = (char *)(uintptr_t)"usual",
+	    .allow_control = (char *)(uintptr_t)ALL},
 };
+
+/* One header and a cache object, either NULL, under a configuration. */
+static int
+read_both(struct control *out, const char *name, const char *value,
+    const char *object, struct err *err)
+{
+	static struct http_headers h; /* what *out borrows from */
+	static struct cache_asked asked;
+
+	http_headers_fini(&h);
+	http_headers_init(&h);
+	if (name != NULL)
+		assert_int_equal(http_headers_add(&h, name, value), 0);
+	cache_asked_init(&asked);
+	if (object != NULL)
+		cache_asked_read(&asked, object, strlen(object));
+	return control_read(out, &h, &asked, &conf, err);
+}
 
 static int
 read_one(struct control *out, const char *name, const char *value,
     struct err *err)
 {
-	static struct http_headers h; /* what *out borrows from */
-
-	http_headers_fini(&h);
-	http_headers_init(&h);
-	assert_int_equal(http_headers_add(&h, name, value), 0);
-	return control_read(out, &h, &conf, err);
+	return read_both(out, name, value, NULL, err);
 }
 
 static void
@@ -89,6 +105,142 @@ test_ttl_and_namespace(void **state)
 }
 
 static void
+test_cache_object(void **state)
+{
+	struct control c;
+
+	(void)state;
+	read_both(&c, NULL, NULL, "{\"no-cache\":true}", NULL);
+	assert_true(c.used && !c.read && c.store);
+	read_both(&c, NULL, NULL, "{\"no-store\":true}", NULL);
+	assert_true(!c.read && !c.store);
+	read_both(&c, NULL, NULL, "{\"no-cache\":false,\"ttl\":null}", NULL);
+	assert_true(c.read && c.store && c.ttl_ms == 3600000);
+	read_both(&c, NULL, NULL, "{\"ttl\":7,\"namespace\":\"n\"}", NULL);
+	assert_true(c.ttl_ms == 7000);
+	assert_string_equal(c.namespace, "n");
+	read_both(&c, NULL, NULL, "{\"s-maxage\":0}", NULL);
+	assert_true(c.max_age_s == 0);
+	read_both(&c, NULL, NULL, "{\"s-max-age\":9}", NULL);
+	assert_true(c.max_age_s == 9);
+}
+
+static void
+test_object_and_header(void **state)
+{
+	struct control c;
+
+	(void)state;
+	read_both(&c, "Cache-Control", "max-age=5", "{\"s-maxage\":9}", NULL);
+	assert_true(c.max_age_s == 5);
+	read_both(&c, "Cache-Control", "max-age=9", "{\"s-maxage\":5}", NULL);
+	assert_true(c.max_age_s == 5);
+	read_both(&c, "X-Cache-TTL", "5", "{\"ttl\":9}", NULL);
+	assert_true(c.ttl_ms == 9000);
+	read_both(&c, "X-Cache-Namespace", "h", "{\"namespace\":\"b\"}", NULL);
+	assert_string_equal(c.namespace, "b");
+	read_both(&c, "Cache-Control", "no-store", "{\"no-store\":false}", NULL);
+	assert_true(!c.store);
+}
+
+static void
+test_wrong_objects(void **state)
+{
+	static const struct {
+		const char *object, *says;
+	} cases[] = {
+	    {"{\"ttl\":-1}", "ttl"}, {"{\"ttl\":1.5}", "ttl"},
+	    {"{\"ttl\":\"5\"}", "ttl"}, {"{\"ttl\":315360001}", "ttl"},
+	    {"{\"s-maxage\":true}", "s-maxage"},
+	    {"{\"no-cache\":1}", "no-cache"},
+	    {"{\"use-cache\":\"yes\"}", "use-cache"},
+	    {"{\"namespace\":\"a b\"}", "namespace"},
+	    {"{\"namespace\":\"\"}", "namespace"},
+	    {"{\"no_cache\":true}", "no_cache"},
+	    {"{\"ttl\":1,\"ttl\":2}", "twice"},
+	};
+	struct control c;
+	struct err err;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		err = (struct err)ERR_INIT;
+		assert_int_equal(read_both(&c, NULL, NULL, cases[i].object,
+		    &err), -1);
+		assert_int_equal(err.code, ERR_BAD_REQUEST);
+		if (strstr(err.text, cases[i].says) == NULL)
+			fail_msg("%s: %s", cases[i].object, err.text);
+	}
+}
+
+static void
+test_opting_in(void **state)
+{
+	struct control c;
+
+	(void)state;
+	read_both(&c, NULL, NULL, "{\"use-cache\":false}", NULL);
+	assert_false(c.used);
+	conf.cache.mode = CONF_MODE_OPT_IN;
+	read_both(&c, NULL, NULL, NULL, NULL);
+	assert_false(c.used);
+	read_both(&c, NULL, NULL, "{\"ttl\":5}", NULL);
+	assert_false(c.used);
+	read_both(&c, NULL, NULL, "{\"use-cache\":true}", NULL);
+	assert_true(c.used && c.read && c.store);
+	conf.cache.mode = CONF_MODE_ON;
+}
+
+static void
+test_what_callers_may_not_say(void **state)
+{
+	static const struct {
+		const char *word, *name, *value, *object;
+	} cases[] = {
+	    {"no-cache", "Cache-Control", "no-cache", "{\"no-cache\":true}"},
+	    {"no-store", "Cache-Control", "no-store", "{\"no-store\":true}"},
+	    {"max-age", "Cache-Control", "max-age=5", "{\"s-maxage\":5}"},
+	    {"only-if-cached", "Cache-Control", "only-if-cached", NULL},
+	    {"ttl", "X-Cache-TTL", "5", "{\"ttl\":5}"},
+	    {"namespace", "X-Cache-Namespace", "n", "{\"namespace\":\"n\"}"},
+	    {"use-cache", NULL, NULL, "{\"use-cache\":false}"},
+	};
+	enum { N = sizeof(cases) / sizeof(cases[0]) };
+	char *all = conf.cache.allow_control;
+	struct control c;
+	struct err err;
+	int i, j, rc;
+
+	(void)state;
+	for (i = 0; i < N; i++) {
+		/* Only that one may be said: it passes, others do not. */
+		conf.cache.allow_control = (char *)(uintptr_t)cases[i].word;
+		for (j = 0; j < 2 * N; j++) {
+			err = (struct err)ERR_INIT;
+			if (j < N)
+				rc = read_both(&c, cases[j].name,
+				    cases[j].value, NULL, &err);
+			else
+				rc = read_both(&c, NULL, NULL,
+				    cases[j - N].object, &err);
+			if (j % N == i || (j < N ? cases[j].name :
+			    cases[j - N].object) == NULL) {
+				assert_int_equal(rc, 0);
+				continue;
+			}
+			assert_int_equal(rc, -1);
+			assert_int_equal(err.code, ERR_FORBIDDEN);
+			assert_int_equal(err_status(err.code), 403);
+			assert_non_null(strstr(err.text, cases[j % N].word));
+		}
+	}
+	conf.cache.allow_control = (char *)(uintptr_t)"none";
+	assert_int_equal(read_both(&c, NULL, NULL, NULL, NULL), 0);
+	conf.cache.allow_control = all;
+}
+
+static void
 test_what_is_replayed(void **state)
 {
 	static const char *const kept[] = {"Content-Type",
@@ -138,6 +290,11 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_silence_means_the_configured_way),
+	    cmocka_unit_test(test_cache_object),
+	    cmocka_unit_test(test_object_and_header),
+	    cmocka_unit_test(test_wrong_objects),
+	    cmocka_unit_test(test_opting_in),
+	    cmocka_unit_test(test_what_callers_may_not_say),
 	    cmocka_unit_test(test_directives),
 	    cmocka_unit_test(test_ttl_and_namespace),
 	    cmocka_unit_test(test_what_is_replayed),

@@ -1,0 +1,143 @@
+/* What makes two forms the same question. */
+#include "cache/form.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+
+static enum wire_verdict
+wants_file_and_model(const json_t *form)
+{
+	return json_is_true(json_object_get(form, "file")) &&
+	    json_is_string(json_object_get(form, "model")) ?
+	    WIRE_STORABLE : WIRE_BODY_SHAPE;
+}
+
+static const struct wire_format format = {
+    .name = "form", .judge_request = wants_file_and_model};
+
+#define TEXT(n, c) {.name = n, .content = c, .len = sizeof(c) - 1}
+#define FILE_PART(n, c)                                                        \
+	{.name = n, .is_file = true, .content = c, .len = sizeof(c) - 1}
+
+static const struct cache_form_part base[] = {FILE_PART("file", "RIFF\0x"),
+    TEXT("model", "whisper-1"), TEXT("language", "de")};
+
+static struct cache_body
+read_parts(const struct cache_form_part *parts, size_t n)
+{
+	struct cache_body body;
+
+	assert_int_equal(cache_form_read(&body, parts, n, &format, NULL), 0);
+	return body;
+}
+
+static bool
+same(const struct cache_body *a, const struct cache_body *b)
+{
+	return memcmp(a->digest, b->digest, DIGEST_BYTES) == 0 &&
+	    a->stream == b->stream;
+}
+
+static void
+test_facts(void **state)
+{
+	struct cache_body body = read_parts(base, 3);
+
+	(void)state;
+	assert_int_equal(body.verdict, WIRE_STORABLE);
+	assert_string_equal(body.model, "whisper-1");
+	assert_false(body.stream);
+	body = read_parts(base, 1);
+	assert_int_equal(body.verdict, WIRE_BODY_SHAPE);
+	body = read_parts(base, 0);
+	assert_int_equal(body.verdict, WIRE_BODY_SHAPE);
+}
+
+static void
+test_any_order_is_the_same(void **state)
+{
+	static const int orders[][3] = {{0, 2, 1}, {1, 0, 2}, {1, 2, 0},
+	    {2, 0, 1}, {2, 1, 0}};
+	struct cache_body whole = read_parts(base, 3), body;
+	struct cache_form_part parts[3];
+	size_t i, j;
+
+	(void)state;
+	for (i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+		for (j = 0; j < 3; j++)
+			parts[j] = base[orders[i][j]];
+		body = read_parts(parts, 3);
+		assert_true(same(&whole, &body));
+	}
+}
+
+static void
+test_every_difference_counts(void **state)
+{
+	static const struct cache_form_part changed[][3] = {
+	    {FILE_PART("file", "RIFF\0y"), base[1], base[2]},
+	    {FILE_PART("File", "RIFF\0x"), base[1], base[2]},
+	    {TEXT("file", "RIFF\0x"), base[1], base[2]},
+	    {FILE_PART("file", "RIFF"), base[1], base[2]},
+	    {base[0], TEXT("model", "whisper-2"), base[2]},
+	    {base[0], base[1], TEXT("language", "en")},
+	    {base[0], base[1], TEXT("language", "")},
+	    {base[0], base[1], TEXT("lang", "de")},
+	    {base[0], base[1], base[1]},
+	};
+	struct cache_body all[10];
+	size_t i, j;
+
+	(void)state;
+	all[0] = read_parts(base, 3);
+	for (i = 0; i < 9; i++)
+		all[i + 1] = read_parts(changed[i], 3);
+	for (i = 0; i < 10; i++) {
+		for (j = 0; j < i; j++) {
+			if (same(&all[i], &all[j]))
+				fail_msg("forms %zu and %zu", i, j);
+		}
+	}
+}
+
+static void
+test_stream_is_a_dimension(void **state)
+{
+	static const struct cache_form_part yes = TEXT("stream", "true"),
+	    no = TEXT("stream", "false"), other = TEXT("stream", "1");
+	struct cache_form_part parts[5] = {base[0], base[1], base[2], no};
+	struct cache_body plain = read_parts(base, 3);
+	struct cache_body body = read_parts(parts, 4), twice;
+
+	(void)state;
+	assert_true(same(&plain, &body));
+	parts[3] = yes;
+	body = read_parts(parts, 4);
+	assert_true(body.stream);
+	assert_memory_equal(body.digest, plain.digest, DIGEST_BYTES);
+	/* What another reader may take differently is no dimension. */
+	parts[4] = no;
+	twice = read_parts(parts, 5);
+	assert_memory_not_equal(twice.digest, plain.digest, DIGEST_BYTES);
+	parts[3] = other;
+	body = read_parts(parts, 4);
+	assert_false(body.stream);
+	assert_memory_not_equal(body.digest, plain.digest, DIGEST_BYTES);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_facts),
+	    cmocka_unit_test(test_any_order_is_the_same),
+	    cmocka_unit_test(test_every_difference_counts),
+	    cmocka_unit_test(test_stream_is_a_dimension),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
