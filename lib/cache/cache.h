@@ -62,6 +62,23 @@ struct cache_found {
 enum cache_result cache_lookup(struct cache *cache, const char *ns,
     const uint8_t key[CACHE_KEY_BYTES], struct cache_found *found);
 
+/* One of many questions. */
+struct cache_question {
+	uint8_t key[CACHE_KEY_BYTES]; /* set by the caller */
+	enum cache_result result;
+	struct cache_found found;     /* each is ended by cache_found_fini */
+};
+
+/*
+ * Look n questions up, each as cache_lookup does, with one round trip for
+ * each server that holds any of them, and one more for each entry in chunks.
+ * 256 MB at most are fetched, and as many held as plain bodies; what goes
+ * beyond that is a miss. A server that does not answer is CACHE_DOWN for
+ * its own questions only.
+ */
+void cache_lookup_many(struct cache *cache, const char *ns,
+    struct cache_question *questions, size_t n);
+
 /* Free what a look-up holds. */
 void cache_found_fini(struct cache_found *found);
 

@@ -24,4 +24,10 @@ struct question {
 int question_name(struct question *q, const char *ns,
     const uint8_t key[CACHE_KEY_BYTES]);
 
+/*
+ * Make a value no epoch ever had: the time, and bytes nobody can guess. 0,
+ * or -1 when the system gives none. Any thread.
+ */
+int epoch_new(uint8_t epoch[ENTRY_EPOCH_BYTES]);
+
 #endif

@@ -395,6 +395,12 @@ op_server_count(struct store *s)
 	return self(s)->n_servers;
 }
 
+static size_t
+op_server_of(struct store *s, const char *group)
+{
+	return place(self(s), group);
+}
+
 static int
 op_server_group(struct store *s, size_t server, char *group, size_t size)
 {
@@ -450,6 +456,7 @@ static const struct store_ops memcached_ops = {
     .add = op_add,
     .remove = op_remove,
     .server_count = op_server_count,
+    .server_of = op_server_of,
     .server_group = op_server_group,
     .server_label = op_server_label,
     .free = op_free,

@@ -71,6 +71,12 @@ store_server_count(struct store *s)
 	return s->ops->server_count(s);
 }
 
+size_t
+store_server_of(struct store *s, const char *group)
+{
+	return s->ops->server_of(s, group);
+}
+
 int
 store_server_group(struct store *s, size_t server, char *group, size_t size)
 {

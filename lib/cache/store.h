@@ -47,6 +47,7 @@ struct store_ops {
 	enum store_result (*remove)(struct store *s, const char *group,
 	    const char *name);
 	size_t (*server_count)(struct store *s);
+	size_t (*server_of)(struct store *s, const char *group);
 	int (*server_group)(struct store *s, size_t server, char *group,
 	    size_t size);
 	void (*server_label)(struct store *s, size_t server, char *label,
@@ -80,6 +81,9 @@ enum store_result store_remove(struct store *s, const char *group,
 
 /* How many servers it spreads over. */
 size_t store_server_count(struct store *s);
+
+/* Which of them a group name is placed on, from 0. */
+size_t store_server_of(struct store *s, const char *group);
 
 /*
  * A group name that is placed on that server, into group (size bytes, 32

@@ -16,6 +16,7 @@ enum { DOUBLE_SLOTS = 4096 };
 
 struct double_item {
 	char name[251];
+	size_t server; /* that it is on */
 	char *data; /* NULL: the slot is free */
 	size_t len;
 	int64_t ttl_s;
@@ -44,6 +45,22 @@ double_of(struct store *s)
 	return (struct store_double *)s;
 }
 
+/* The server of a group, by its last byte as a hex digit. */
+static inline size_t
+double_server_of(struct store *s, const char *group)
+{
+	char c = group[strlen(group) - 1];
+
+	return (size_t)(c >= 'a' && c <= 'f' ? c - 'a' + 10 : c & 15) %
+	    double_of(s)->servers;
+}
+
+static inline bool
+double_is_down(struct store *s, const char *group)
+{
+	return double_server_of(s, group) == double_of(s)->down_server;
+}
+
 /* Whether the present call is to fail. */
 static inline bool
 double_fails(struct store_double *d)
@@ -59,12 +76,12 @@ double_fails(struct store_double *d)
 }
 
 static inline struct double_item *
-double_find(struct store_double *d, const char *name)
+double_find(struct store_double *d, size_t server, const char *name)
 {
 	size_t i;
 
 	for (i = 0; i < DOUBLE_SLOTS; i++) {
-		if (d->items[i].data != NULL &&
+		if (d->items[i].data != NULL && d->items[i].server == server &&
 		    strcmp(d->items[i].name, name) == 0)
 			return &d->items[i];
 	}
@@ -103,10 +120,10 @@ double_drop(struct double_item *item)
 }
 
 static inline void
-double_put(struct store_double *d, const char *name, const void *data,
-    size_t len, int64_t ttl_s)
+double_put_on(struct store_double *d, size_t server, const char *name,
+    const void *data, size_t len, int64_t ttl_s)
 {
-	struct double_item *item = double_find(d, name);
+	struct double_item *item = double_find(d, server, name);
 	size_t i;
 
 	for (i = 0; item == NULL && i < DOUBLE_SLOTS; i++) {
@@ -122,8 +139,17 @@ double_put(struct store_double *d, const char *name, const void *data,
 		abort();
 	if (len > 0)
 		memcpy(item->data, data, len);
+	item->server = server;
 	item->len = len;
 	item->ttl_s = ttl_s;
+}
+
+/* On the first server. */
+static inline void
+double_put(struct store_double *d, const char *name, const void *data,
+    size_t len, int64_t ttl_s)
+{
+	double_put_on(d, 0, name, data, len, ttl_s);
 }
 
 static inline enum store_result
@@ -134,12 +160,14 @@ double_get(struct store *s, const char *group, struct store_value *values,
 	struct double_item *item;
 	size_t i;
 
-	(void)group;
 	d->gets++;
 	if (double_fails(d))
 		return d->fail_with == STORE_DOWN ? STORE_DOWN : STORE_OK;
+	if (double_is_down(s, group))
+		return STORE_DOWN;
 	for (i = 0; i < n; i++) {
-		item = double_find(d, values[i].name);
+		item = double_find(d, double_server_of(s, group),
+		    values[i].name);
 		if (item == NULL || item->len > max_bytes)
 			continue;
 		max_bytes -= item->len;
@@ -153,15 +181,6 @@ double_get(struct store *s, const char *group, struct store_value *values,
 	return STORE_OK;
 }
 
-static inline bool
-double_server_is_down(struct store_double *d, const char *group)
-{
-	char down[32];
-
-	snprintf(down, sizeof(down), "server-%zu", d->down_server);
-	return strcmp(group, down) == 0;
-}
-
 static inline enum store_result
 double_set(struct store *s, const char *group, const char *name,
     const void *data, size_t len, int64_t ttl_s)
@@ -170,10 +189,11 @@ double_set(struct store *s, const char *group, const char *name,
 	bool fails = double_fails(d);
 
 	d->sets++;
-	if (double_server_is_down(d, group))
+	if (double_is_down(s, group))
 		return STORE_DOWN;
 	if (!fails || d->lost_answer)
-		double_put(d, name, data, len, ttl_s);
+		double_put_on(d, double_server_of(s, group), name, data, len,
+		    ttl_s);
 	return fails ? d->fail_with : STORE_OK;
 }
 
@@ -182,13 +202,15 @@ double_add(struct store *s, const char *group, const char *name,
     const void *data, size_t len, int64_t ttl_s)
 {
 	struct store_double *d = double_of(s);
+	size_t server = double_server_of(s, group);
 
-	(void)group;
 	if (double_fails(d))
 		return d->fail_with;
-	if (double_find(d, name) != NULL)
+	if (double_is_down(s, group))
+		return STORE_DOWN;
+	if (double_find(d, server, name) != NULL)
 		return STORE_ABSENT;
-	double_put(d, name, data, len, ttl_s);
+	double_put_on(d, server, name, data, len, ttl_s);
 	return STORE_OK;
 }
 
@@ -198,10 +220,11 @@ double_remove(struct store *s, const char *group, const char *name)
 	struct store_double *d = double_of(s);
 	struct double_item *item;
 
-	(void)group;
 	if (double_fails(d))
 		return d->fail_with;
-	item = double_find(d, name);
+	if (double_is_down(s, group))
+		return STORE_DOWN;
+	item = double_find(d, double_server_of(s, group), name);
 	if (item == NULL)
 		return STORE_ABSENT;
 	double_drop(item);
@@ -249,6 +272,7 @@ double_new(void)
 	    .add = double_add,
 	    .remove = double_remove,
 	    .server_count = double_server_count,
+	    .server_of = double_server_of,
 	    .server_group = double_server_group,
 	    .server_label = double_server_label,
 	    .free = double_free,
