@@ -63,6 +63,13 @@ const assembled = async (client, request, options) => {
   return completion;
 };
 
+// A stream tells its usage only when asked to, also one made of JSON.
+const unmetered = async (...request) => {
+  const completion = await assembled(...request);
+  assert.equal(completion.usage, undefined);
+  return completion;
+};
+
 // The assembly adds what it parsed, and a null for what did not come.
 const asCreated = ({ choices, ...rest }) => ({
   ...rest,
@@ -109,7 +116,11 @@ const thinks = ({ message }) => {
 
 const chatCases = [
   chat('', (text) => [question(text, usage)], says),
-  { ...chat(' without usage', (text) => [question(text)], says), twins: null },
+  {
+    ...chat(' without usage', (text) => [question(text)], says),
+    twins: [whole, unmetered],
+    same: ({ usage, ...rest }) => asCreated(rest),
+  },
   chat(' with a tool call',
     (text) => [question(`use a tool ${text}`, { tools, ...usage })], calls),
   chat(' with several choices',
