@@ -22,4 +22,16 @@ enum wire_verdict wire_chat_judge_json(const json_t *body,
 void wire_chat_stream_event(struct wire_stream *s,
     const struct sse_event *event);
 
+/* Whether it is a "chat.completion", or a chunk of one, with choices. */
+bool wire_chat_owns_json(const json_t *answer);
+bool wire_chat_owns_payload(const json_t *payload);
+
+/*
+ * JSON to stream and back (chat_reshape.c). Audio, content in parts, and
+ * choices or tool calls that are not in the order of their index cannot be
+ * expressed. 0 or -1.
+ */
+int wire_chat_to_stream(struct buf *out, const json_t *answer, bool usage);
+int wire_chat_to_json(struct buf *out, const json_t *payloads, json_t *usage);
+
 #endif

@@ -25,4 +25,17 @@ enum wire_verdict wire_completions_judge_json(const json_t *body,
 void wire_completions_stream_event(struct wire_stream *s,
     const struct sse_event *event);
 
+/* Whether it is a "text_completion" with choices: answer and chunk alike. */
+bool wire_completions_owns_json(const json_t *answer);
+bool wire_completions_owns_payload(const json_t *payload);
+
+/*
+ * JSON to stream and back (completions_reshape.c). Choices that are not in
+ * the order of their index cannot be expressed. 0 or -1.
+ */
+int wire_completions_to_stream(struct buf *out, const json_t *answer,
+    bool usage);
+int wire_completions_to_json(struct buf *out, const json_t *payloads,
+    json_t *usage);
+
 #endif

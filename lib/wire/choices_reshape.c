@@ -1,0 +1,281 @@
+#include "wire/choices_reshape.h"
+
+#include "wire/payload.h"
+
+#include <stdint.h>
+#include <string.h>
+
+static const struct wire_policy any_policy = {true, true};
+
+bool
+wire_choices_own(const json_t *value, const char *object)
+{
+	const char *is = json_string_value(json_object_get(value, "object"));
+
+	return is != NULL && strcmp(is, object) == 0 &&
+	    json_is_array(json_object_get(value, "choices"));
+}
+
+static bool
+is_storable(const json_t *answer, const struct wire_choices_shape *shape)
+{
+	enum wire_verdict v;
+	json_t *usage;
+
+	if (!wire_choices_own(answer, shape->json_object))
+		return false;
+	v = shape->judge_json(answer, &any_policy, &usage);
+	json_decref(usage);
+	return v == WIRE_STORABLE;
+}
+
+/* ---- JSON to stream: the chunks ----------------------------------------- */
+
+/*
+ * Usage as OpenAI sends it: where it was asked for, null in all chunks but
+ * its own; else it is left out, though a null that is there stays.
+ */
+static int
+prepare_usage(json_t *chunk, bool asked)
+{
+	const json_t *usage = json_object_get(chunk, "usage");
+
+	if (asked)
+		return json_is_object(usage) ?
+		    json_object_set_new(chunk, "usage", json_null()) : -1;
+	if (json_is_object(usage))
+		return json_object_del(chunk, "usage");
+	return wire_is_set(usage) ? -1 : 0;
+}
+
+static int
+chunks_begin(struct wire_chunks *c, struct buf *out, const json_t *answer,
+    const char *object, bool usage)
+{
+	c->out = out;
+	c->begun = false;
+	/* A copy of the first level; Jansson only counts a reference. */
+	c->chunk = json_copy((json_t *)(uintptr_t)answer);
+	if (c->chunk == NULL || prepare_usage(c->chunk, usage) != 0)
+		return -1;
+	return json_object_set_new(c->chunk, "object", json_string(object));
+}
+
+/* Arrays and objects are said once, not in each of a thousand chunks. */
+static void
+drop_bulk(json_t *chunk)
+{
+	const char *name;
+	json_t *value;
+	void *next;
+
+	json_object_foreach_safe(chunk, next, name, value) {
+		if ((json_is_object(value) || json_is_array(value)) &&
+		    strcmp(name, "choices") != 0)
+			json_object_del(chunk, name);
+	}
+}
+
+int
+wire_chunks_put(struct wire_chunks *c, json_t *choice)
+{
+	json_t *choices = json_array();
+
+	if (json_array_append_new(choices, choice) != 0 ||
+	    json_object_set(c->chunk, "choices", choices) != 0) {
+		json_decref(choices);
+		return -1;
+	}
+	json_decref(choices);
+	if (wire_put_event(c->out, NULL, c->chunk) != 0)
+		return -1;
+	if (!c->begun) {
+		drop_bulk(c->chunk);
+		c->begun = true;
+	}
+	return 0;
+}
+
+static int
+chunks_end(struct wire_chunks *c, const json_t *answer, bool usage)
+{
+	if (usage) {
+		if (json_object_set_new(c->chunk, "choices", json_array()) != 0 ||
+		    json_object_set(c->chunk, "usage",
+		    json_object_get(answer, "usage")) != 0 ||
+		    wire_put_event(c->out, NULL, c->chunk) != 0)
+			return -1;
+	}
+	return buf_puts(c->out, "data: [DONE]\n\n");
+}
+
+json_t *
+wire_chunk_choice(const json_t *choice)
+{
+	json_t *out = json_object();
+
+	json_object_set(out, "index", json_object_get(choice, "index"));
+	return out;
+}
+
+int
+wire_chunk_go_on(json_t *out, const json_t *choice, json_t *logprobs)
+{
+	int rc = 0;
+
+	if (logprobs == NULL && json_object_get(choice, "logprobs") != NULL)
+		logprobs = json_null();
+	if (logprobs != NULL)
+		rc = json_object_set_new(out, "logprobs", logprobs);
+	if (json_object_set_new(out, "finish_reason", json_null()) != 0)
+		rc = -1;
+	return rc;
+}
+
+static bool
+is_known(const char *name, const char *const *known)
+{
+	for (; *known != NULL; known++)
+		if (strcmp(*known, name) == 0)
+			return true;
+	return false;
+}
+
+int
+wire_chunk_finish(json_t *out, json_t *choice, const char *const *known)
+{
+	const char *name;
+	json_t *value;
+
+	if (wire_chunk_go_on(out, choice, NULL) != 0)
+		return -1;
+	json_object_foreach(choice, name, value) {
+		if (!is_known(name, known) &&
+		    json_object_set(out, name, value) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+bool
+wire_tokens_spell(const json_t *list, const char *name, const json_t *text)
+{
+	const char *at = json_string_value(text);
+	size_t left = json_string_length(text), i, len;
+	const json_t *token;
+
+	if (!json_is_array(list) || at == NULL)
+		return false;
+	for (i = 0; i < json_array_size(list); i++) {
+		token = json_array_get(list, i);
+		if (name != NULL)
+			token = json_object_get(token, name);
+		len = json_string_length(token);
+		if (!json_is_string(token) || len > left ||
+		    memcmp(at, json_string_value(token), len) != 0)
+			return false;
+		at += len;
+		left -= len;
+	}
+	return left == 0;
+}
+
+static int
+put_choices(struct wire_chunks *c, const json_t *choices,
+    const struct wire_choices_shape *shape)
+{
+	json_int_t index, last = -1;
+	json_t *choice;
+	size_t i;
+
+	/* In another order they would come back in another order. */
+	json_array_foreach(choices, i, choice) {
+		index = wire_fold_index(choice);
+		if (index <= last || shape->put_choice(c, choice) != 0)
+			return -1;
+		last = index;
+	}
+	return 0;
+}
+
+int
+wire_choices_to_stream(struct buf *out, const json_t *answer, bool usage,
+    const struct wire_choices_shape *shape)
+{
+	struct wire_chunks c;
+	int rc = -1;
+
+	/* obfuscation: padding of streams, which no JSON answer has. */
+	if (!is_storable(answer, shape) ||
+	    json_object_get(answer, "obfuscation") != NULL)
+		return -1;
+	if (chunks_begin(&c, out, answer, shape->chunk_object, usage) == 0 &&
+	    put_choices(&c, json_object_get(answer, "choices"), shape) == 0)
+		rc = chunks_end(&c, answer, usage);
+	json_decref(c.chunk);
+	return rc;
+}
+
+/* ---- stream to JSON ----------------------------------------------------- */
+
+static int
+fold_payloads(json_t *whole, const json_t *payloads,
+    const struct wire_choices_shape *shape)
+{
+	json_t *payload;
+	size_t i;
+
+	json_array_foreach(payloads, i, payload) {
+		if (wire_fold(whole, payload, shape->rules) != 0)
+			return -1;
+	}
+	return wire_fold_finish(whole, shape->rules);
+}
+
+static int
+settle_choices(json_t *whole, const struct wire_choices_shape *shape)
+{
+	json_t *choice;
+	size_t i;
+
+	if (shape->settle == NULL)
+		return 0;
+	json_array_foreach(json_object_get(whole, "choices"), i, choice) {
+		if (shape->settle(choice) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* The usage the stream tells, else the one known beside it. */
+static int
+settle_usage(json_t *whole, json_t *usage)
+{
+	const json_t *told = json_object_get(whole, "usage");
+
+	if (wire_is_set(told))
+		return json_is_object(told) ? 0 : -1;
+	if (!json_is_object(usage))
+		return 0;
+	return json_object_set(whole, "usage", usage);
+}
+
+int
+wire_choices_to_json(struct buf *out, const json_t *payloads, json_t *usage,
+    const struct wire_choices_shape *shape)
+{
+	json_t *whole = json_object();
+	int rc = -1;
+
+	if (wire_choices_own(json_array_get(payloads, 0),
+	    shape->chunk_object) &&
+	    fold_payloads(whole, payloads, shape) == 0 &&
+	    settle_choices(whole, shape) == 0 &&
+	    settle_usage(whole, usage) == 0 &&
+	    json_object_set_new(whole, "object",
+	    json_string(shape->json_object)) == 0 &&
+	    is_storable(whole, shape))
+		rc = wire_put_json(out, whole);
+	json_decref(whole);
+	return rc;
+}

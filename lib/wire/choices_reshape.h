@@ -1,0 +1,74 @@
+/*
+ * Reshaping answers made of choices: what chat and completions share. The
+ * chunks of a made stream all carry the answer's own top-level members;
+ * the choices come one after the other, then the usage chunk where it was
+ * asked for, then [DONE]. Any thread, an answer each.
+ */
+#ifndef WIRE_CHOICES_RESHAPE_H
+#define WIRE_CHOICES_RESHAPE_H
+
+#include "base/buf.h"
+#include "wire/fold.h"
+#include "wire/format.h"
+
+/* A stream that is being made. */
+struct wire_chunks {
+	struct buf *out;
+	json_t *chunk; /* the next one, but for its choices; owned */
+	bool begun;    /* the first one is out */
+};
+
+/* What is different in the formats. */
+struct wire_choices_shape {
+	const char *json_object;  /* "object" of a JSON answer */
+	const char *chunk_object; /* and of a chunk */
+
+	/* How a stream's chunks fold into an answer. */
+	const struct wire_fold_rule *rules;
+
+	/* As judge_json of struct wire_format. */
+	enum wire_verdict (*judge_json)(const json_t *body,
+	    const struct wire_policy *policy, json_t **usage);
+
+	/* Write the chunks of one choice. 0 or -1. */
+	int (*put_choice)(struct wire_chunks *c, json_t *choice);
+
+	/* The last touch to a choice that was folded; or NULL. 0 or -1. */
+	int (*settle)(json_t *choice);
+};
+
+/* Whether a value is an object whose "object" and choices are as named. */
+bool wire_choices_own(const json_t *value, const char *object);
+
+/* As to_stream and to_json of struct wire_format. */
+int wire_choices_to_stream(struct buf *out, const json_t *answer, bool usage,
+    const struct wire_choices_shape *shape);
+int wire_choices_to_json(struct buf *out, const json_t *payloads,
+    json_t *usage, const struct wire_choices_shape *shape);
+
+/* Write a chunk with one choice, which is taken over. 0 or -1. */
+int wire_chunks_put(struct wire_chunks *c, json_t *choice);
+
+/*
+ * A choice of a chunk so far: the index of the whole one, and nothing else.
+ * New; NULL without memory.
+ */
+json_t *wire_chunk_choice(const json_t *choice);
+
+/*
+ * Put in a choice of a chunk what stands behind its content: logprobs
+ * (taken over; NULL: null, where the whole choice has any), and of the
+ * last chunk the finish_reason and all members but those in known, a list
+ * that ends with NULL. 0 or -1.
+ */
+int wire_chunk_go_on(json_t *out, const json_t *choice, json_t *logprobs);
+int wire_chunk_finish(json_t *out, json_t *choice, const char *const *known);
+
+/*
+ * Whether the strings in a list, each the member name of its element (or
+ * the element itself when name is NULL), come to text when joined.
+ */
+bool wire_tokens_spell(const json_t *list, const char *name,
+    const json_t *text);
+
+#endif
