@@ -104,6 +104,10 @@ static const struct wire_format formats[WIRE_FORMAT_COUNT] = {
 	.stream_end = wire_choices_stream_end,
 	.stream_fini = wire_choices_stream_fini,
 	OPENAI_ERRORS,
+	.owns_json = wire_chat_owns_json,
+	.owns_payload = wire_chat_owns_payload,
+	.to_stream = wire_chat_to_stream,
+	.to_json = wire_chat_to_json,
     },
     [WIRE_COMPLETIONS] = {
 	.id = WIRE_COMPLETIONS,
@@ -117,6 +121,10 @@ static const struct wire_format formats[WIRE_FORMAT_COUNT] = {
 	.stream_end = wire_choices_stream_end,
 	.stream_fini = wire_choices_stream_fini,
 	OPENAI_ERRORS,
+	.owns_json = wire_completions_owns_json,
+	.owns_payload = wire_completions_owns_payload,
+	.to_stream = wire_completions_to_stream,
+	.to_json = wire_completions_to_json,
     },
     [WIRE_RESPONSES] = {
 	.id = WIRE_RESPONSES,
