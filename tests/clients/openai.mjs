@@ -230,8 +230,9 @@ const embedding = (name, more) => ({
     });
   },
   steps: (text) => {
-    const known = ['one', 'two', 'three'].map((word) => `${word} ${text}`);
-    const mixed = [known[2], `four ${text}`, known[0], `five ${text}`];
+    // Of equal length: what a list costs is shared out by size.
+    const known = ['one', 'two', 'six'].map((word) => `${word} ${text}`);
+    const mixed = [known[2], `ten ${text}`, known[0], `sum ${text}`];
     const request = embeddings(more);
     return [
       [request(text), 'MISS'],
