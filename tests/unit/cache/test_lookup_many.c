@@ -435,16 +435,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_no_question_is_no_round_trip),
-		cmocka_unit_test(test_every_mix_of_hits_and_misses),
-		cmocka_unit_test(test_one_round_trip_a_server),
-		cmocka_unit_test(test_what_many_look_up_one_can_save_and_find),
-		cmocka_unit_test(test_a_server_that_is_down_costs_its_own_only),
-		cmocka_unit_test(test_a_purge_is_seen_by_all),
-		cmocka_unit_test(test_a_harmed_entry_costs_its_own_only),
-		cmocka_unit_test(test_failing_at_every_call),
-		cmocka_unit_test(test_a_large_batch_on_three_servers),
-		cmocka_unit_test(test_a_name_is_placed_where_its_group_says),
+	    cmocka_unit_test(test_no_question_is_no_round_trip),
+	    cmocka_unit_test(test_every_mix_of_hits_and_misses),
+	    cmocka_unit_test(test_one_round_trip_a_server),
+	    cmocka_unit_test(test_what_many_look_up_one_can_save_and_find),
+	    cmocka_unit_test(test_a_server_that_is_down_costs_its_own_only),
+	    cmocka_unit_test(test_a_purge_is_seen_by_all),
+	    cmocka_unit_test(test_a_harmed_entry_costs_its_own_only),
+	    cmocka_unit_test(test_failing_at_every_call),
+	    cmocka_unit_test(test_a_large_batch_on_three_servers),
+	    cmocka_unit_test(test_a_name_is_placed_where_its_group_says),
 	};
 
 	diag_open(false, LOG_ERR); /* servers fail here on purpose */
