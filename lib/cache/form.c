@@ -59,6 +59,7 @@ put_part(const struct part *part, struct digest *d, struct buf *canonical)
 
 	digest_update(d, &kind, sizeof(kind));
 	digest_field(d, part->as->name, strlen(part->as->name));
+	digest_field(d, part->as->parameters, part->as->parameters_len);
 	digest_update(d, part->digest, DIGEST_BYTES);
 	if (canonical == NULL)
 		return;

@@ -12,12 +12,18 @@ struct cache_form_part {
 	bool is_file;
 	const char *content;
 	size_t len;
+	/*
+	 * Of a file, the parameters of its media type, which say how to read
+	 * raw samples ("audio/L16;rate=8000"); NULL when it has none.
+	 */
+	const char *parameters;
+	size_t parameters_len;
 };
 
 /*
  * Digest a form, so that two forms are the same question when they have
  * parts of the same names, kinds and contents in any order; boundaries, file
- * names and the parts' other headers do not matter. A text part "stream"
+ * names, media types and the parts' other headers do not matter. A text part "stream"
  * that is "true" or "false" is a dimension of the key instead.
  *
  * out->verdict is WIRE_STORABLE, or what the format's judge_request said.

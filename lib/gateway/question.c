@@ -25,6 +25,24 @@ is_coded(const struct http_headers *h)
 
 /* ---- forms -------------------------------------------------------------- */
 
+static void
+describe_part(struct cache_form_part *out, const struct http_part *part)
+{
+	const char *semicolon = NULL;
+
+	out->name = part->name;
+	out->is_file = part->is_file;
+	out->content = part->content;
+	out->len = part->len;
+	if (part->is_file && part->type != NULL)
+		semicolon = memchr(part->type, ';', part->type_len);
+	if (semicolon == NULL)
+		return;
+	out->parameters = semicolon;
+	out->parameters_len =
+	    part->type_len - (size_t)(semicolon - part->type);
+}
+
 static int
 judge_parts(struct exchange *x, const struct http_form *form,
     struct buf *canonical, struct err *err)
@@ -34,12 +52,8 @@ judge_parts(struct exchange *x, const struct http_form *form,
 	int rc = -1;
 	size_t i;
 
-	for (i = 0; parts != NULL && i < form->count; i++) {
-		parts[i].name = form->parts[i].name;
-		parts[i].is_file = form->parts[i].is_file;
-		parts[i].content = form->parts[i].content;
-		parts[i].len = form->parts[i].len;
-	}
+	for (i = 0; parts != NULL && i < form->count; i++)
+		describe_part(&parts[i], &form->parts[i]);
 	if (parts != NULL)
 		rc = cache_form_read(&x->facts, parts, form->count, x->format,
 		    canonical);

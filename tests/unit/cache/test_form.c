@@ -88,15 +88,18 @@ test_every_difference_counts(void **state)
 	    {base[0], base[1], TEXT("language", "")},
 	    {base[0], base[1], TEXT("lang", "de")},
 	    {base[0], base[1], base[1]},
+	    {{.name = "file", .is_file = true, .content = "RIFF\0x", .len = 6,
+		.parameters = ";rate=8000", .parameters_len = 10},
+		base[1], base[2]},
 	};
-	struct cache_body all[10];
+	struct cache_body all[11];
 	size_t i, j;
 
 	(void)state;
 	all[0] = read_parts(base, 3);
-	for (i = 0; i < 9; i++)
+	for (i = 0; i < 10; i++)
 		all[i + 1] = read_parts(changed[i], 3);
-	for (i = 0; i < 10; i++) {
+	for (i = 0; i < 11; i++) {
 		for (j = 0; j < i; j++) {
 			if (same(&all[i], &all[j]))
 				fail_msg("forms %zu and %zu", i, j);
