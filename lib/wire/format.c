@@ -137,6 +137,10 @@ static const struct wire_format formats[WIRE_FORMAT_COUNT] = {
 	.stream_end = wire_responses_stream_end,
 	.stream_fini = wire_responses_stream_fini,
 	OPENAI_ERRORS,
+	.owns_json = wire_responses_owns_json,
+	.owns_payload = wire_responses_owns_payload,
+	.to_stream = wire_responses_to_stream,
+	.to_json = wire_responses_to_json,
     },
     [WIRE_MESSAGES] = {
 	.id = WIRE_MESSAGES,

@@ -1,6 +1,7 @@
 #include "wire/responses.h"
 
 #include "wire/payload.h"
+#include "wire/responses_text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,12 +29,6 @@ string_of(const json_t *object, const char *member)
 	const char *s = json_string_value(json_object_get(object, member));
 
 	return s != NULL ? s : "";
-}
-
-static bool
-is_word(const json_t *object, const char *member, const char *word)
-{
-	return strcmp(string_of(object, member), word) == 0;
 }
 
 /* ---- the request -------------------------------------------------------- */
@@ -76,8 +71,8 @@ has_text(const json_t *parts)
 
 	for (i = 0; i < json_array_size(parts); i++) {
 		part = json_array_get(parts, i);
-		if (string_of(part, "text")[0] != '\0' ||
-		    string_of(part, "refusal")[0] != '\0')
+		if (json_string_length(json_object_get(part, "text")) > 0 ||
+		    json_string_length(json_object_get(part, "refusal")) > 0)
 			return true;
 	}
 	return false;
@@ -109,8 +104,8 @@ item_flags(const json_t *item)
 {
 	if (!json_is_string(json_object_get(item, "type")))
 		return ITEM_MISSHAPEN;
-	if (is_word(item, "status", "in_progress") ||
-	    is_word(item, "status", "incomplete"))
+	if (wire_responses_says(item, "status", "in_progress") ||
+	    wire_responses_says(item, "status", "incomplete"))
 		return ITEM_UNFINISHED | content_flags(item);
 	return content_flags(item);
 }
@@ -134,8 +129,8 @@ incomplete_verdict(const json_t *answer)
 {
 	const json_t *details = json_object_get(answer, "incomplete_details");
 
-	return is_word(details, "reason", "content_filter") ? WIRE_FILTERED :
-	    WIRE_INCOMPLETE;
+	return wire_responses_says(details, "reason", "content_filter") ?
+	    WIRE_FILTERED : WIRE_INCOMPLETE;
 }
 
 static enum wire_verdict
@@ -144,9 +139,9 @@ status_verdict(const json_t *answer)
 	const json_t *details = json_object_get(answer, "incomplete_details");
 
 	if (wire_is_error(answer, "output") ||
-	    is_word(answer, "status", "failed"))
+	    wire_responses_says(answer, "status", "failed"))
 		return WIRE_ERROR_ANSWER;
-	if (!is_word(answer, "status", "completed") ||
+	if (!wire_responses_says(answer, "status", "completed") ||
 	    wire_is_set(json_object_get(details, "reason")))
 		return incomplete_verdict(answer);
 	return WIRE_STORABLE;
@@ -335,7 +330,7 @@ wire_responses_stream_payload(struct wire_stream *s, const json_t *payload)
 		wire_stream_fault(s, WIRE_BAD_JSON);
 	note_sequence(s, r, payload);
 	for (i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
-		if (is_word(payload, "type", events[i].type))
+		if (wire_responses_says(payload, "type", events[i].type))
 			events[i].on(s, r, payload);
 	}
 }

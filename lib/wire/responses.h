@@ -42,4 +42,25 @@ enum wire_verdict wire_responses_stream_end(struct wire_stream *s,
 /* Free what a stream holds. */
 void wire_responses_stream_fini(struct wire_stream *s);
 
+/* Whether "object" is "response", or "type" begins with "response.". */
+bool wire_responses_owns_json(const json_t *answer);
+bool wire_responses_owns_payload(const json_t *payload);
+
+/*
+ * The stream that says what an answer says, without [DONE]; usage is told
+ * by its last event in any case. Refused: an answer that may not be stored,
+ * parts of a type that no events are known for, texts of items without id.
+ */
+int wire_responses_to_stream(struct buf *out, const json_t *answer,
+    bool usage);
+
+/*
+ * The answer of response.completed; the items of response.output_item.done
+ * where its output is empty. It has its own usage, so that none is needed.
+ * Refused: a stream that may not be stored, or whose deltas, items and
+ * answer do not say the same.
+ */
+int wire_responses_to_json(struct buf *out, const json_t *payloads,
+    json_t *usage);
+
 #endif
