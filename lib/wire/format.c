@@ -153,6 +153,10 @@ static const struct wire_format formats[WIRE_FORMAT_COUNT] = {
 	.stream_end = wire_messages_stream_end,
 	.stream_fini = wire_messages_stream_fini,
 	ANTHROPIC_ERRORS,
+	.owns_json = wire_messages_owns_json,
+	.owns_payload = wire_messages_owns_payload,
+	.to_stream = wire_messages_to_stream,
+	.to_json = wire_messages_to_json,
     },
     [WIRE_EMBEDDINGS] = {
 	.id = WIRE_EMBEDDINGS,

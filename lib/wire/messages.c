@@ -46,9 +46,23 @@ static const struct {
 };
 
 static const char *
-string_of(const json_t *object, const char *member)
+type_of(const json_t *object)
 {
-	return json_string_value(json_object_get(object, member));
+	return json_string_value(json_object_get(object, "type"));
+}
+
+bool
+wire_messages_is(const json_t *object, const char *type)
+{
+	const char *its = type_of(object);
+
+	return its != NULL && strcmp(its, type) == 0;
+}
+
+bool
+wire_messages_may_reshape(const json_t *block)
+{
+	return type_of(block) != NULL && !wire_messages_is(block, "fallback");
 }
 
 /* ---- what answers and streams share ------------------------------------- */
@@ -93,7 +107,7 @@ text_flags(const json_t *text)
 static unsigned
 block_flags(const json_t *block)
 {
-	const char *type = string_of(block, "type");
+	const char *type = type_of(block);
 
 	if (type == NULL)
 		return MISSHAPEN;
@@ -164,17 +178,15 @@ wire_messages_judge_json(const json_t *body, const struct wire_policy *policy,
 {
 	const json_t *content = json_object_get(body, "content");
 	json_t *found = json_object_get(body, "usage");
-	const char *type = string_of(body, "type");
 	unsigned flags;
 	size_t i;
 
 	*usage = json_is_object(found) ? json_incref(found) : NULL;
 	if (!json_is_object(body))
 		return WIRE_BAD_JSON;
-	if (wire_is_error(body, "content") ||
-	    (type != NULL && strcmp(type, "error") == 0))
+	if (wire_is_error(body, "content") || wire_messages_is(body, "error"))
 		return WIRE_ERROR_ANSWER;
-	if (type == NULL || strcmp(type, "message") != 0 ||
+	if (!wire_messages_is(body, "message") ||
 	    (wire_is_set(content) && !json_is_array(content)))
 		return WIRE_BAD_JSON;
 	flags = reason_flags(json_object_get(body, "stop_reason"));
@@ -252,7 +264,7 @@ add_delta(struct wire_stream *s, struct progress *p, const json_t *payload)
 	const json_t *delta = json_object_get(payload, "delta");
 
 	if (block == NULL || *block != BLOCK_OPEN ||
-	    string_of(delta, "type") == NULL)
+	    type_of(delta) == NULL)
 		wire_stream_fault(s, WIRE_BAD_JSON);
 	note_flags(s, text_flags(json_object_get(delta, "text")));
 	note_flags(s, text_flags(json_object_get(delta, "thinking")));
@@ -319,18 +331,15 @@ static void
 take_payload(struct wire_stream *s, const json_t *payload)
 {
 	struct progress *p = progress_of(s);
-	const char *type = string_of(payload, "type");
 	size_t i;
 
 	if (wire_is_error(payload, "type") ||
-	    (type != NULL && strcmp(type, "error") == 0))
+	    wire_messages_is(payload, "error"))
 		wire_stream_fault(s, WIRE_ERROR_EVENT);
-	else if (type == NULL)
+	else if (type_of(payload) == NULL)
 		wire_stream_fault(s, WIRE_BAD_JSON);
-	if (p == NULL || type == NULL)
-		return;
-	for (i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
-		if (strcmp(type, events[i].type) != 0)
+	for (i = 0; p != NULL && i < sizeof(events) / sizeof(events[0]); i++) {
+		if (!wire_messages_is(payload, events[i].type))
 			continue;
 		if (!p->started && events[i].take != start_message)
 			wire_stream_fault(s, WIRE_BAD_JSON);

@@ -36,6 +36,38 @@ enum wire_verdict wire_messages_stream_end(struct wire_stream *s,
 /* Free what s holds. */
 void wire_messages_stream_fini(struct wire_stream *s);
 
+/* Whether an answer is a message, and a payload the start of one. */
+bool wire_messages_owns_json(const json_t *answer);
+bool wire_messages_owns_payload(const json_t *payload);
+
+/*
+ * The stream that says what a message says. Usage is always in it, as the
+ * format has it, whatever was asked; a message without is refused, for
+ * clients rely on it.
+ */
+int wire_messages_to_stream(struct buf *out, const json_t *answer, bool usage);
+
+/*
+ * The message that a stream's payloads say. Streams whose blocks overlap,
+ * and events, deltas or members that are not known, are refused.
+ */
+int wire_messages_to_json(struct buf *out, const json_t *payloads,
+    json_t *usage);
+
+/*
+ * What the three files of the format share.
+ */
+
+/* Whether an object (or whatever it is) has a "type" that is this. */
+bool wire_messages_is(const json_t *object, const char *type);
+
+/*
+ * Whether a block of content can be reshaped, as far as its type tells: not
+ * one that says which model took over, for then what the message is to say
+ * of its model depends on the mode.
+ */
+bool wire_messages_may_reshape(const json_t *block);
+
 /*
  * Take the non-null members of an update of a usage object over into
  * *usage, which is made when it is NULL, and the null ones it lacks; an
