@@ -229,7 +229,8 @@ put_element(struct buf *out, const struct json_span *element, size_t place)
 	struct json_span index;
 
 	index = json_member_value(element->at, element->len, "index");
-	if (index.at != NULL) {
+	/* It is a number, and something that is none is behind it. */
+	if (index.at != NULL && strtod(index.at, NULL) != (double)place) {
 		put_up_to(out, &at, &index);
 		buf_printf(out, "%zu", place);
 	}

@@ -12,7 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RULES_PARSE = JSON_ALLOW_NUL | JSON_DECODE_ANY | JSON_REJECT_DUPLICATES };
+enum {
+	RULES_PARSE = JSON_ALLOW_NUL | JSON_DECODE_ANY | JSON_REJECT_DUPLICATES
+};
 
 static inline json_t *
 rules_parse(const char *text, size_t len)

@@ -1,0 +1,570 @@
+/*
+ * Embeddings taken apart and put together: any mix of cached and fetched
+ * inputs gives what the upstream alone would have given.
+ */
+#include "fixture.h"
+#include "embeddings_rules.h"
+
+#include "wire/format.h"
+
+#include <dirent.h>
+#include <stdarg.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+static uint32_t
+random_below(uint32_t *seed, uint32_t n)
+{
+	*seed = *seed * 1664525u + 1013904223u;
+	return (*seed >> 8) % n;
+}
+
+/* The text is given exactly as long as it is: a byte more is a fault. */
+static void
+expect_rules(const char *name, const char *text, size_t len)
+{
+	char *exact = malloc(len > 0 ? len : 1);
+	bool good;
+
+	assert_non_null(exact);
+	memcpy(exact, text, len);
+	good = rules_hold(exact, len);
+	free(exact);
+	if (!good)
+		fail_msg("%s: %.*s", name, (int)len, text);
+}
+
+static void
+each_fixture(void (*check)(const char *name, char *bytes, size_t len))
+{
+	DIR *dir = opendir("tests/fixtures/embeddings");
+	struct dirent *d;
+	char *bytes;
+	size_t len;
+
+	assert_non_null(dir);
+	while ((d = readdir(dir)) != NULL) {
+		if (d->d_name[0] == '.')
+			continue;
+		bytes = fixture_read("embeddings", d->d_name, &len);
+		check(d->d_name, bytes, len);
+		free(bytes);
+	}
+	closedir(dir);
+}
+
+static void
+check_beginnings(const char *name, char *bytes, size_t len)
+{
+	size_t n;
+
+	for (n = 0; n <= len; n++)
+		expect_rules(name, bytes, n);
+}
+
+static void
+check_damaged(const char *name, char *bytes, size_t len)
+{
+	static const char marks[] = "{}[]\",:\\ 1.-e0u\n\xff";
+	uint32_t seed = 7;
+	size_t at, round;
+	char was;
+
+	for (round = 0; round < 400; round++) {
+		at = random_below(&seed, (uint32_t)len);
+		was = bytes[at];
+		bytes[at] = marks[random_below(&seed, sizeof(marks) - 1)];
+		expect_rules(name, bytes, len);
+		bytes[at] = was;
+	}
+}
+
+static void
+test_every_fixture_and_all_its_beginnings(void **state)
+{
+	(void)state;
+	each_fixture(check_beginnings);
+}
+
+static void
+test_every_fixture_damaged(void **state)
+{
+	(void)state;
+	each_fixture(check_damaged);
+}
+
+static void
+expect_read(const char *text, size_t expected, enum wire_verdict want)
+{
+	enum wire_verdict v = WIRE_STORABLE;
+	struct wire_embeddings e;
+
+	if (wire_embeddings_read(&e, text, strlen(text), expected, &v) == 0)
+		wire_embeddings_fini(&e);
+	if (v != want)
+		fail_msg("%s is \"%s\"", text, wire_verdict_word(v));
+}
+
+#define ONE "{\"index\":0,\"embedding\":[1]}"
+#define TWO "{\"index\":0,\"embedding\":[1]},{\"index\":1,\"embedding\":\"AA\"}"
+
+static void
+test_number_of_elements(void **state)
+{
+	(void)state;
+	expect_read("{\"data\":[" ONE "]}", 1, WIRE_STORABLE);
+	expect_read("{\"data\":[" ONE "]}", 2, WIRE_MISMATCH);
+	expect_read("{\"data\":[" TWO "]}", 2, WIRE_STORABLE);
+	expect_read("{\"data\":[" TWO "]}", 1, WIRE_MISMATCH);
+	expect_read("{\"data\":[]}", 1, WIRE_EMPTY);
+	expect_read("", 1, WIRE_BAD_JSON);
+}
+
+static void
+test_the_same_key_twice(void **state)
+{
+	(void)state;
+	expect_read("{\"data\":[" ONE "],\"data\":[" ONE "]}", 1,
+	    WIRE_BAD_JSON);
+	expect_read("{\"data\":[" ONE "],\"d\\u0061ta\":[]}", 1,
+	    WIRE_BAD_JSON);
+	expect_read("{\"data\":[{\"embedding\":[1],\"embedding\":[2]}]}", 1,
+	    WIRE_BAD_JSON);
+	expect_read("{\"data\":[" ONE "],\"usage\":{\"a\":1,\"a\":2}}", 1,
+	    WIRE_BAD_JSON);
+}
+
+/* Digits that a double would lose stay. */
+static void
+test_vectors_keep_every_digit(void **state)
+{
+	static const char text[] =
+	    "{\"data\":[{\"embedding\":[0.1000000000000000055511151231257827,"
+	    "1e-400,-0,123456789012345678901234567890]}],\"model\":\"m\"}";
+
+	(void)state;
+	expect_read(text, 1, WIRE_STORABLE);
+}
+
+/* ---- an upstream, and a cache of single answers ---- */
+
+enum { POOL = 40, BATCH_MAX = 48 };
+
+struct style {
+	const char *before, *between, *after; /* around the elements */
+	const char *index, *vector, *end; /* before these, of an element */
+	bool indexed, base64;
+};
+
+static const struct style styles[] = {
+    {"{\"object\":\"list\",\"data\":[", ",", "],\"model\":\"m-1\",",
+	"{\"object\":\"embedding\",\"index\":", ",\"embedding\":", "}",
+	true, false},
+    {"{\"data\":[", ",", "],\"id\":7,", "{\"index\":", ",\"embedding\":",
+	"}", true, true},
+    {"{\n  \"data\": [\n    ", ",\n    ", "\n  ],\n  ",
+	"{\n      \"index\" : ", " ,\n      \"embedding\" : ", "\n    }",
+	true, false},
+    {"{\"model\":\"m\",\"data\":[", ",", "],", "", "{\"embedding\":", "}",
+	false, false},
+};
+
+static size_t
+cost_of(size_t input)
+{
+	return 1 + input * 7 % 13;
+}
+
+static void
+put_element(struct buf *out, const struct style *style, size_t place,
+    size_t input)
+{
+	buf_puts(out, style->index);
+	if (style->indexed)
+		buf_printf(out, "%zu", place);
+	buf_puts(out, style->vector);
+	if (style->base64)
+		buf_printf(out, "\"AB%zuCD==\"", input);
+	else
+		buf_printf(out, "[%zu.10, -0.000%zu,1e-7]", input, input);
+	buf_puts(out, style->end);
+}
+
+/* What the upstream says to these inputs. */
+static void
+answer(struct buf *out, const struct style *style, const size_t *inputs,
+    size_t n)
+{
+	size_t i, tokens = 0;
+
+	buf_puts(out, style->before);
+	for (i = 0; i < n; i++) {
+		if (i > 0)
+			buf_puts(out, style->between);
+		put_element(out, style, i, inputs[i]);
+		tokens += cost_of(inputs[i]);
+	}
+	buf_puts(out, style->after);
+	buf_printf(out, "\"usage\":{\"prompt_tokens\":%zu,\"details\":"
+	    "{\"cached\":0,\"units\":%zu},\"total_tokens\":%zu}}", tokens,
+	    3 * tokens, tokens);
+}
+
+/* The cache: the answer of every input that has been stored. */
+struct cache {
+	struct buf entries[POOL]; /* empty: not stored */
+};
+
+/* Store an answer's elements, an entry each. */
+static void
+store(struct cache *cache, const struct wire_embeddings *e,
+    const size_t *inputs)
+{
+	size_t weights[BATCH_MAX], i;
+	json_t *shares;
+
+	for (i = 0; i < e->n; i++)
+		weights[i] = cost_of(inputs[i]);
+	shares = wire_usage_share(e->usage, weights, e->n);
+	assert_int_equal(json_array_size(shares), e->n);
+	for (i = 0; i < e->n; i++) {
+		buf_reset(&cache->entries[inputs[i]]);
+		assert_int_equal(wire_embeddings_write(
+		    &cache->entries[inputs[i]], e, &e->elements[i], 1,
+		    json_array_get(shares, i)), 0);
+	}
+	json_decref(shares);
+}
+
+/* Add usage to a sum in place. */
+static void
+add_usage(json_t **sum, const json_t *more)
+{
+	json_t *was = *sum;
+
+	*sum = wire_usage_add(was, more);
+	assert_non_null(*sum);
+	json_decref(was);
+}
+
+/*
+ * Answer a request from the cache as far as it goes, and from the upstream
+ * for the rest, which is stored.
+ */
+static void
+merge(struct buf *out, struct cache *cache, const struct style *style,
+    const size_t *inputs, size_t n)
+{
+	struct wire_embeddings parts[BATCH_MAX + 1], *fetched = &parts[n];
+	struct json_span elements[BATCH_MAX];
+	size_t missing[BATCH_MAX], missed = 0, i;
+	enum wire_verdict v;
+	struct buf upstream;
+	json_t *usage = NULL;
+	bool hit[BATCH_MAX];
+
+	buf_init(&upstream, 1 << 20);
+	for (i = 0; i < n; i++) {
+		hit[i] = cache->entries[inputs[i]].len > 0;
+		if (!hit[i])
+			missing[missed++] = inputs[i];
+		else
+			assert_int_equal(wire_embeddings_read(&parts[i],
+			    cache->entries[inputs[i]].data,
+			    cache->entries[inputs[i]].len, 1, &v), 0);
+	}
+	if (missed > 0) {
+		answer(&upstream, style, missing, missed);
+		assert_int_equal(wire_embeddings_read(fetched, upstream.data,
+		    upstream.len, missed, &v), 0);
+		add_usage(&usage, fetched->usage);
+	}
+	for (i = 0, missed = 0; i < n; i++) {
+		elements[i] = hit[i] ? parts[i].elements[0] :
+		    fetched->elements[missed++];
+		if (hit[i])
+			add_usage(&usage, parts[i].usage);
+	}
+	assert_int_equal(wire_embeddings_write(out,
+	    missed > 0 ? fetched : &parts[0], elements, n, usage), 0);
+	for (i = 0; i < n; i++)
+		if (hit[i])
+			wire_embeddings_fini(&parts[i]);
+	if (missed > 0) {
+		store(cache, fetched, missing);
+		wire_embeddings_fini(fetched);
+	}
+	json_decref(usage);
+	buf_fini(&upstream);
+}
+
+static void
+forget_some(struct cache *cache, uint32_t *seed)
+{
+	uint32_t keep = random_below(seed, 4);
+	size_t i;
+
+	for (i = 0; i < POOL; i++)
+		if (random_below(seed, 4) > keep)
+			buf_reset(&cache->entries[i]);
+}
+
+static void
+check_style(struct cache *cache, const struct style *style, uint32_t seed)
+{
+	size_t inputs[BATCH_MAX], n, i, round;
+	struct buf merged, alone;
+
+	buf_init(&merged, 1 << 20);
+	buf_init(&alone, 1 << 20);
+	for (round = 0; round < 300; round++) {
+		n = 1 + random_below(&seed, BATCH_MAX - 1);
+		for (i = 0; i < n; i++)
+			inputs[i] = random_below(&seed, POOL);
+		forget_some(cache, &seed);
+		buf_reset(&merged);
+		buf_reset(&alone);
+		merge(&merged, cache, style, inputs, n);
+		answer(&alone, style, inputs, n);
+		assert_string_equal(merged.data, alone.data);
+	}
+	buf_fini(&merged);
+	buf_fini(&alone);
+}
+
+static void
+test_any_mix_is_what_the_upstream_says(void **state)
+{
+	struct cache cache;
+	size_t i, style;
+
+	(void)state;
+	for (style = 0; style < sizeof(styles) / sizeof(styles[0]); style++) {
+		for (i = 0; i < POOL; i++)
+			buf_init(&cache.entries[i], 1 << 16);
+		check_style(&cache, &styles[style], (uint32_t)style);
+		for (i = 0; i < POOL; i++)
+			buf_fini(&cache.entries[i]);
+	}
+}
+
+/* ---- writing ---- */
+
+static void
+expect_written(const char *text, const char *usage, const char *want)
+{
+	json_t *value = usage != NULL ? json_loads(usage, 0, NULL) : NULL;
+	struct wire_embeddings e;
+	struct json_span twice[2];
+	enum wire_verdict v;
+	struct buf out;
+	size_t room;
+
+	assert_int_equal(
+	    wire_embeddings_read(&e, text, strlen(text), 1, &v), 0);
+	twice[0] = twice[1] = e.elements[0];
+	for (room = 0; room < strlen(want); room++) {
+		buf_init(&out, room);
+		assert_int_equal(
+		    wire_embeddings_write(&out, &e, twice, 2, value), -1);
+		buf_fini(&out);
+	}
+	buf_init(&out, room);
+	assert_int_equal(wire_embeddings_write(&out, &e, twice, 2, value), 0);
+	assert_string_equal(out.data, want);
+	buf_fini(&out);
+	wire_embeddings_fini(&e);
+	json_decref(value);
+}
+
+static void
+test_written_text(void **state)
+{
+	(void)state;
+	/* in its place, before and behind the data */
+	expect_written("{\"data\":[" ONE "],\"usage\":{\"n\":1},\"x\":0}",
+	    "{\"n\":2}", "{\"data\":[" ONE ",{\"index\":1,\"embedding\":[1]}],"
+	    "\"usage\":{\"n\":2},\"x\":0}");
+	expect_written("{\"usage\":{\"n\":1},\"data\":[" ONE "]}",
+	    "{\"n\":2}", "{\"usage\":{\"n\":2},\"data\":[" ONE
+	    ",{\"index\":1,\"embedding\":[1]}]}");
+	expect_written("{\"usage\":null,\"data\":[{\"embedding\":[1]}]}",
+	    "{\"n\":2}", "{\"usage\":{\"n\":2},\"data\":[{\"embedding\":[1]},"
+	    "{\"embedding\":[1]}]}");
+	/* added as the last member */
+	expect_written("{ \"data\" : [ {\"embedding\":[1]} ]\n}\n",
+	    "{\"n\":2}", "{ \"data\" : [ {\"embedding\":[1]}, "
+	    "{\"embedding\":[1]} ],\"usage\":{\"n\":2}\n}\n");
+	/* left alone */
+	expect_written("{\"usage\":{\"n\":1.0},\"data\":[{\"embedding\":\"A\""
+	    "}]}", NULL, "{\"usage\":{\"n\":1.0},\"data\":[{\"embedding\":"
+	    "\"A\"},{\"embedding\":\"A\"}]}");
+	expect_written("{\"data\":[{\"embedding\":\"A\"}]}", NULL,
+	    "{\"data\":[{\"embedding\":\"A\"},{\"embedding\":\"A\"}]}");
+}
+
+/* ---- usage ---- */
+
+static void
+expect_shared(const char *usage, const size_t *weights, size_t n,
+    const char *want)
+{
+	json_t *value = json_loads(usage, JSON_DECODE_ANY, NULL);
+	json_t *expected = json_loads(want, 0, NULL), *shares;
+
+	assert_non_null(value);
+	assert_non_null(expected);
+	shares = wire_usage_share(value, weights, n);
+	if (!json_equal(shares, expected))
+		fail_msg("%s is shared as %s", usage, json_dumps(shares, 0));
+	json_decref(shares);
+	json_decref(expected);
+	json_decref(value);
+}
+
+static void
+test_shares(void **state)
+{
+	static const size_t even[] = {1, 1, 1}, none[] = {0, 0, 0};
+	static const size_t odd[] = {5, 0, 1};
+	static const size_t most[] = {SIZE_MAX, SIZE_MAX, SIZE_MAX};
+
+	(void)state;
+	expect_shared("{\"a\":9}", even, 3, "[{\"a\":3},{\"a\":3},{\"a\":3}]");
+	expect_shared("10", even, 3, "[4,3,3]");
+	expect_shared("11", none, 3, "[4,4,3]");
+	expect_shared("11", most, 3, "[4,4,3]");
+	expect_shared("10", odd, 3, "[8,0,2]");
+	expect_shared("0", odd, 3, "[0,0,0]");
+	expect_shared("-10", odd, 3, "[-8,0,-2]");
+	expect_shared("9223372036854775807", odd + 1, 2,
+	    "[0,9223372036854775807]");
+	expect_shared("-9223372036854775808", odd + 1, 2,
+	    "[0,-9223372036854775808]");
+	expect_shared("9223372036854775807", most, 3, "[3074457345618258603,"
+	    "3074457345618258602,3074457345618258602]");
+	expect_shared("3.0", odd, 3, "[2.5,0.0,0.5]");
+	expect_shared("{\"a\":{\"b\":4,\"c\":{}},\"t\":\"x\",\"z\":null,"
+	    "\"l\":[1]}", odd, 2, "[{\"a\":{\"b\":4,\"c\":{}},\"t\":\"x\","
+	    "\"z\":null,\"l\":[1]},{\"a\":{\"b\":0,\"c\":{}},\"t\":\"x\","
+	    "\"z\":null,\"l\":[1]}]");
+	expect_shared("{\"a\":7,\"b\":0.1,\"c\":true}", odd + 1, 1,
+	    "[{\"a\":7,\"b\":0.1,\"c\":true}]");
+	expect_shared("{\"a\":7}", odd, 0, "[]");
+}
+
+/* Sums are exact, equal counts are shared alike, no share is off by one. */
+static void
+test_shares_add_up(void **state)
+{
+	size_t weights[64], n, i, total;
+	json_t *usage, *shares, *sum;
+	uint32_t seed = 1, round;
+	json_int_t tokens, share;
+
+	(void)state;
+	for (round = 0; round < 1000; round++) {
+		n = 1 + random_below(&seed, 64);
+		for (i = 0, total = 0; i < n; i++)
+			total += weights[i] = random_below(&seed, 9);
+		tokens = random_below(&seed, 3000);
+		usage = json_pack("{s:I,s:{s:I},s:I}", "prompt_tokens", tokens,
+		    "d", "cached", tokens / 3, "total_tokens", tokens);
+		shares = wire_usage_share(usage, weights, n);
+		assert_int_equal(json_array_size(shares), n);
+		for (i = 0, sum = NULL; i < n; i++) {
+			add_usage(&sum, json_array_get(shares, i));
+			share = wire_usage_tokens(
+			    json_array_get(shares, i)).prompt;
+			assert_int_equal(share, wire_usage_tokens(
+			    json_array_get(shares, i)).total);
+			if (total > 0)
+				assert_in_range((size_t)share * total + total,
+				    (size_t)tokens * weights[i] + 1,
+				    (size_t)tokens * weights[i] + 2 * total -
+				    1);
+		}
+		assert_true(json_equal(sum, usage));
+		json_decref(sum);
+		json_decref(shares);
+		json_decref(usage);
+	}
+}
+
+static void
+expect_sum(const char *a, const char *b, const char *want)
+{
+	json_t *sum = a != NULL ? json_loads(a, JSON_DECODE_ANY, NULL) : NULL;
+	json_t *more = b != NULL ? json_loads(b, JSON_DECODE_ANY, NULL) : NULL;
+	json_t *expected = json_loads(want, JSON_DECODE_ANY, NULL);
+	json_t *both = wire_usage_add(sum, more);
+
+	if (both == NULL || !json_equal(both, expected))
+		fail_msg("%s and %s is %s", a, b,
+		    both != NULL ? json_dumps(both, JSON_ENCODE_ANY) : "NULL");
+	json_decref(both);
+	json_decref(expected);
+	json_decref(more);
+	json_decref(sum);
+}
+
+static void
+test_sums(void **state)
+{
+	(void)state;
+	assert_null(wire_usage_add(NULL, NULL));
+	expect_sum("{\"a\":1}", NULL, "{\"a\":1}");
+	expect_sum(NULL, "{\"a\":1}", "{\"a\":1}");
+	expect_sum("{\"a\":1}", "{\"a\":2}", "{\"a\":3}");
+	expect_sum("{\"a\":1}", "{\"b\":2}", "{\"a\":1,\"b\":2}");
+	expect_sum("{\"a\":{\"b\":1}}", "{\"a\":{\"b\":2,\"c\":3}}",
+	    "{\"a\":{\"b\":3,\"c\":3}}");
+	expect_sum("{\"a\":1}", "{\"a\":0.5}", "{\"a\":1.5}");
+	expect_sum("{\"a\":0.25}", "{\"a\":0.5}", "{\"a\":0.75}");
+	expect_sum("{\"a\":null}", "{\"a\":{\"b\":2}}", "{\"a\":{\"b\":2}}");
+	expect_sum("{\"a\":{\"b\":2}}", "{\"a\":null}", "{\"a\":{\"b\":2}}");
+	expect_sum("{\"a\":\"x\"}", "{\"a\":\"y\"}", "{\"a\":\"x\"}");
+	expect_sum("{\"a\":1}", "{\"a\":\"2\"}", "{\"a\":1}");
+	expect_sum("{\"a\":[1]}", "{\"a\":[2]}", "{\"a\":[1]}");
+	expect_sum("{\"a\":9223372036854775807}", "{\"a\":1}",
+	    "{\"a\":9223372036854775807}");
+	expect_sum("{\"a\":-9223372036854775808}", "{\"a\":-1}",
+	    "{\"a\":-9223372036854775808}");
+	expect_sum("{\"a\":1e308}", "{\"a\":1e308}", "{\"a\":1e308}");
+}
+
+/* A sum is nobody else's: neither changes with the other. */
+static void
+test_a_sum_is_a_value_of_its_own(void **state)
+{
+	json_t *more = json_pack("{s:{s:i}}", "d", "n", 1);
+	json_t *sum = wire_usage_add(NULL, more);
+
+	(void)state;
+	json_object_set_new(json_object_get(sum, "d"), "n", json_integer(9));
+	assert_int_equal(json_integer_value(json_object_get(
+	    json_object_get(more, "d"), "n")), 1);
+	json_decref(sum);
+	json_decref(more);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_every_fixture_and_all_its_beginnings),
+	    cmocka_unit_test(test_every_fixture_damaged),
+	    cmocka_unit_test(test_number_of_elements),
+	    cmocka_unit_test(test_the_same_key_twice),
+	    cmocka_unit_test(test_vectors_keep_every_digit),
+	    cmocka_unit_test(test_any_mix_is_what_the_upstream_says),
+	    cmocka_unit_test(test_written_text),
+	    cmocka_unit_test(test_shares),
+	    cmocka_unit_test(test_shares_add_up),
+	    cmocka_unit_test(test_sums),
+	    cmocka_unit_test(test_a_sum_is_a_value_of_its_own),
+	};
+
+	return cmocka_run_group_tests_name("wire embeddings_merge", tests, NULL,
+	    NULL);
+}
