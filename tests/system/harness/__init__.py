@@ -2,6 +2,7 @@
 
 from .backends import DemoUpstream, Memcached
 from .client import Client, Exchange, sse_events
+from .formats import FORMATS, MODES, mode_name
 from .memc import Memc
 from .process import wait_until
 from .servers import (ApacheCgi, ApacheFcgid, ApacheHtaccess,
@@ -12,7 +13,7 @@ from .workspace import Workspace, sample
 
 __all__ = [
     "ApacheCgi", "ApacheFcgid", "ApacheHtaccess", "ApacheProxyFcgi",
-    "Client", "DemoUpstream", "Exchange", "LighttpdPool",
-    "LighttpdSpawned", "Memc", "Memcached", "Nginx", "Pool", "Site",
-    "Workspace", "sample", "sse_events", "wait_until",
+    "Client", "DemoUpstream", "Exchange", "FORMATS", "LighttpdPool",
+    "LighttpdSpawned", "MODES", "Memc", "Memcached", "Nginx", "Pool",
+    "Site", "Workspace", "mode_name", "sample", "sse_events", "wait_until",
 ]

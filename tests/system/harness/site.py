@@ -1,5 +1,6 @@
 """A whole installation: memcached, a model, Reprise, a web server."""
 
+import base64
 import contextlib
 import json
 import urllib.parse
@@ -128,6 +129,32 @@ class Site(contextlib.ExitStack):
     def chat(self, *args, **more):
         """A whole exchange."""
         return self.open_chat(*args, **more).finish()
+
+    def send_ask(self, fmt, prompt, stream=False, demo=None, headers=(),
+                 body=None, **fields):
+        """As send_chat, in any format of harness.formats."""
+        every = chat_headers(demo, {**fmt.headers, **dict(headers)})
+        return self.send("POST", fmt.path, every,
+                         body=body or fmt.body(prompt, stream, **fields))
+
+    def ask(self, *args, **more):
+        """A whole exchange in any format."""
+        return self.send_ask(*args, **more).head().finish()
+
+    def direct_ask(self, fmt, prompt, stream=False, demo=None, body=None,
+                   **fields):
+        """What the model itself says to the same request."""
+        headers = chat_headers(demo, fmt.headers)
+        return self.demo.client.request(
+            "POST", fmt.path, headers,
+            body=body or fmt.body(prompt, stream, **fields))
+
+    def last_forwarded(self):
+        """The last request the model got: (its body, {name: value})."""
+        seen = json.loads(self.demo.client.request("GET", "/demo/last").body)
+        body = base64.b64decode(seen["body_base64"]) \
+            if "body_base64" in seen else seen["body"].encode()
+        return body, {n.lower(): v for n, v in seen["headers"]}
 
     def direct(self, content="hello", stream=True, demo=None):
         """What the model itself says to the same request."""
