@@ -54,9 +54,7 @@ int wire_messages_to_stream(struct buf *out, const json_t *answer, bool usage);
 int wire_messages_to_json(struct buf *out, const json_t *payloads,
     json_t *usage);
 
-/*
- * What the three files of the format share.
- */
+/* ---- what the three files of the format share ---- */
 
 /* Whether an object (or whatever it is) has a "type" that is this. */
 bool wire_messages_is(const json_t *object, const char *type);
