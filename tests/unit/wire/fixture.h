@@ -13,7 +13,7 @@ static inline char *
 fixture_read(const char *dir, const char *name, size_t *len)
 {
 	enum { FIXTURE_MAX = 64 * 1024 };
-	char path[256], *bytes = malloc(FIXTURE_MAX);
+	char path[512], *bytes = malloc(FIXTURE_MAX);
 	FILE *f;
 
 	snprintf(path, sizeof(path), "tests/fixtures/%s/%s", dir, name);
