@@ -155,6 +155,32 @@ void hit_serve(struct exchange *x);
 void forward_cached_format(struct exchange *x);
 void forward_untouched(struct exchange *x);
 
+/*
+ * Ask the upstream for this exchange, with the body that request has. As
+ * upstream_perform. cached_format: see headers_for_upstream.
+ */
+int forward_ask(struct exchange *x, bool cached_format,
+    struct upstream_request request, const struct upstream_sink *sink,
+    struct upstream_report *report, struct err *err);
+
+/* The upstream would have to be asked, but only-if-cached was: the error. */
+void forward_refuse(struct exchange *x, struct err *err);
+
+/*
+ * embeddings.c: serve a request of several inputs, each a question of its
+ * own: from the cache, from the upstream, or merged from both. Whether it
+ * did (err is set when that ends in our own error); else its inputs cannot
+ * be told apart, and it is for the ordinary walk.
+ */
+bool embeddings_serve(struct exchange *x, struct err *err);
+
+/*
+ * Append the key of each of its inputs, a line each, for `reprise key`;
+ * nothing when they cannot be told apart. 0, or -1 with err.
+ */
+int embeddings_explain(const struct exchange *x, struct buf *out,
+    struct err *err);
+
 /* own.c: the endpoints below /-/. */
 bool own_path(const char *path);
 void own_serve(struct exchange *x);

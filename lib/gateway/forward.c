@@ -11,13 +11,12 @@
 /* Bodies up to this are held, so that they can be sent a second time. */
 enum { HELD_UPLOAD_BYTES = 64 * 1024 };
 
-static void
-perform(struct exchange *x, struct relay *r, struct upstream_request request)
+int
+forward_ask(struct exchange *x, bool cached_format,
+    struct upstream_request request, const struct upstream_sink *sink,
+    struct upstream_report *report, struct err *err)
 {
-	struct upstream_sink sink = relay_sink(r);
-	struct upstream_report report = {0};
 	struct http_headers headers;
-	struct err err = ERR_INIT;
 	int rc;
 
 	http_headers_init(&headers);
@@ -31,15 +30,28 @@ perform(struct exchange *x, struct relay *r, struct upstream_request request)
 	request.watch_fd = http_conn_watch_fd(x->conn);
 	request.give_up = &x->gateway->giving_up;
 	request.tick_ms = x->gateway->conf->server.heartbeat_ms;
-	rc = headers_for_upstream(&headers, &x->request.headers, r->follow);
+	rc = headers_for_upstream(&headers, &x->request.headers,
+	    cached_format);
 	if (rc == -1)
-		err_set(&err, ERR_MEMORY, "out of memory");
+		err_set(err, ERR_MEMORY, "out of memory");
 	else
-		rc = upstream_perform(x->gateway->upstreams, &request, &sink,
-		    &report, &err);
+		rc = upstream_perform(x->gateway->upstreams, &request, sink,
+		    report, err);
+	http_headers_fini(&headers);
+	return rc;
+}
+
+static void
+perform(struct exchange *x, struct relay *r, struct upstream_request request)
+{
+	struct upstream_sink sink = relay_sink(r);
+	struct upstream_report report = {0};
+	struct err err = ERR_INIT;
+	int rc;
+
+	rc = forward_ask(x, r->follow, request, &sink, &report, &err);
 	r->ended_by_close = report.ended_by_close;
 	relay_end(r, rc, &err);
-	http_headers_fini(&headers);
 }
 
 /* The part of an upload that was read ahead, and then the rest. */
@@ -159,4 +171,14 @@ forward_untouched(struct exchange *x)
 	relay_init(&relay, x, false);
 	perform(x, &relay, request);
 	relay_fini(&relay);
+}
+
+void
+forward_refuse(struct exchange *x, struct err *err)
+{
+	if (x->verdict == WIRE_STORABLE)
+		x->verdict = WIRE_NOT_FORWARDED;
+	x->fwd = "detail=only-if-cached";
+	err_set(err, ERR_ONLY_IF_CACHED, "%s",
+	    err_meaning(ERR_ONLY_IF_CACHED));
 }

@@ -127,20 +127,18 @@ serve_cached_format(struct exchange *x, struct err *err)
 		x->cache = CACHE_STATUS_MISS;
 		if (lookup_key(x, err) == -1)
 			return;
+		if (x->format->split_member != NULL &&
+		    embeddings_serve(x, err))
+			return;
 		if (lookup_entry(x) || lookup_twin(x)) {
 			hit_serve(x);
 			return;
 		}
 	}
-	if (!x->control.only_if_cached) {
+	if (x->control.only_if_cached)
+		forward_refuse(x, err);
+	else
 		forward_cached_format(x);
-		return;
-	}
-	if (x->verdict == WIRE_STORABLE)
-		x->verdict = WIRE_NOT_FORWARDED;
-	x->fwd = "detail=only-if-cached";
-	err_set(err, ERR_ONLY_IF_CACHED, "%s",
-	    err_meaning(ERR_ONLY_IF_CACHED));
 }
 
 static void

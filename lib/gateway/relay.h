@@ -52,4 +52,23 @@ void save_head(struct relay *r, const struct http_headers *headers);
 /* save.c: store the recorded answer; sets the exchange's verdict. */
 void save_answer(struct relay *r);
 
+/* What of an answer is stored under one key. */
+struct save_part {
+	const uint8_t *key;
+	const struct cache_found *found; /* of the look-up for it */
+	json_t *usage;                   /* or NULL */
+	const char *body;
+	size_t body_len;
+};
+
+/*
+ * save.c: store a part of an answer that r has seen the head of. 0, or -1
+ * with err as cache_save.
+ */
+int save_part(const struct relay *r, const struct save_part *part,
+    struct err *err);
+
+/* save.c: say and count that it could not be stored; sets the verdict. */
+void save_failed(struct exchange *x, const struct err *err);
+
 #endif

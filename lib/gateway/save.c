@@ -89,13 +89,13 @@ borrow_pairs(const struct http_headers *h)
 	return pairs;
 }
 
-void
-save_answer(struct relay *r)
+int
+save_part(const struct relay *r, const struct save_part *part,
+    struct err *err)
 {
-	struct exchange *x = r->x;
+	const struct exchange *x = r->x;
 	struct text_pair *headers = borrow_pairs(&r->replay);
 	struct text_pair *vary = borrow_pairs(&r->vary);
-	struct err err = ERR_INIT;
 	struct cache_answer answer = {
 	    .mode = r->recorder.mode,
 	    .format = (uint8_t)r->recorder.format->id,
@@ -106,19 +106,42 @@ save_answer(struct relay *r)
 	    .vary = vary,
 	    .n_vary = r->vary.count,
 	    .model = x->facts.model,
+	    .usage = part->usage,
+	    .body = part->body,
+	    .body_len = part->body_len,
+	};
+	int rc;
+
+	if (headers == NULL || vary == NULL)
+		rc = err_set(err, ERR_MEMORY, "out of memory");
+	else
+		rc = cache_save(x->gateway->cache, x->control.namespace,
+		    part->key, part->found, &answer, err);
+	free(headers);
+	free(vary);
+	return rc;
+}
+
+void
+save_failed(struct exchange *x, const struct err *err)
+{
+	x->verdict = err->code == ERR_MEMORY ? WIRE_MEMORY : WIRE_STORE_DOWN;
+	counter_add(&x->gateway->counters->save_failed, 1);
+	diag(LOG_NOTICE, "%s: not stored: %s", x->request_id, err->text);
+}
+
+void
+save_answer(struct relay *r)
+{
+	const struct save_part whole = {
+	    .key = r->x->key,
+	    .found = &r->x->found,
 	    .usage = r->recorder.usage,
 	    .body = r->recorder.body.data,
 	    .body_len = r->recorder.body.len,
 	};
+	struct err err = ERR_INIT;
 
-	if (headers == NULL || vary == NULL) {
-		x->verdict = WIRE_MEMORY;
-	} else if (cache_save(x->gateway->cache, x->control.namespace, x->key,
-	    &x->found, &answer, &err) == -1) {
-		x->verdict = WIRE_STORE_DOWN;
-		counter_add(&x->gateway->counters->save_failed, 1);
-		diag(LOG_NOTICE, "%s: not stored: %s", x->request_id, err.text);
-	}
-	free(headers);
-	free(vary);
+	if (save_part(r, &whole, &err) == -1)
+		save_failed(r->x, &err);
 }
