@@ -101,7 +101,7 @@ add_piece(struct reader *r, json_t *piece)
 	return json_is_string(piece) ? add_text(r, piece) : -1;
 }
 
-static const struct {
+static const struct delta_kind {
 	const char *type;
 	const char *member;
 	bool (*fits)(const json_t *block);
@@ -195,22 +195,30 @@ start_block(struct reader *r, json_t *payload)
 	return r->block == NULL ? -1 : 0;
 }
 
+static const struct delta_kind *
+kind_of(const json_t *delta)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(deltas) / sizeof(deltas[0]); i++)
+		if (wire_messages_is(delta, deltas[i].type))
+			return &deltas[i];
+	return NULL;
+}
+
 static int
 add_delta(struct reader *r, json_t *payload)
 {
 	json_t *delta = json_object_get(payload, "delta"), *value;
-	size_t i, n = sizeof(deltas) / sizeof(deltas[0]);
+	const struct delta_kind *kind = kind_of(delta);
 
-	for (i = 0; i < n && !wire_messages_is(delta, deltas[i].type); i++)
-		;
-	if (i == n || r->block == NULL ||
-	    !deltas[i].fits(r->block) ||
+	if (kind == NULL || r->block == NULL || !kind->fits(r->block) ||
 	    !has_only(payload, "index", "delta") ||
 	    !is_index(payload, json_array_size(r->content)) ||
-	    !has_only(delta, deltas[i].member, ""))
+	    !has_only(delta, kind->member, ""))
 		return -1;
-	value = json_object_get(delta, deltas[i].member);
-	return value == NULL ? -1 : deltas[i].add(r, value);
+	value = json_object_get(delta, kind->member);
+	return value == NULL ? -1 : kind->add(r, value);
 }
 
 /* Set the open block's input from its pieces; it must be an object. */
@@ -331,17 +339,18 @@ static const struct {
 static int
 take_payload(struct reader *r, json_t *payload)
 {
-	size_t i, n = sizeof(events) / sizeof(events[0]);
+	size_t i;
 
 	if (r->stopped)
 		return -1;
 	if (wire_messages_is(payload, "ping"))
 		return has_only(payload, "", "") ? 0 : -1;
-	for (i = 0; i < n && !wire_messages_is(payload, events[i].type); i++)
-		;
-	if (i == n || (r->message == NULL && events[i].take != start_message))
+	if (r->message == NULL && !wire_messages_is(payload, "message_start"))
 		return -1;
-	return events[i].take(r, payload);
+	for (i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+		if (wire_messages_is(payload, events[i].type))
+			return events[i].take(r, payload);
+	return -1;
 }
 
 /* Bring in what the stream's end has told. */

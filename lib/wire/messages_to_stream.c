@@ -134,7 +134,7 @@ put_input(struct writer *w, const json_t *block)
 }
 
 /* The blocks that come in deltas; all others come whole. */
-static const struct {
+static const struct block_kind {
 	const char *type;
 	int (*empty)(json_t *shell);
 	int (*put)(struct writer *w, const json_t *block);
@@ -145,20 +145,29 @@ static const struct {
     {"server_tool_use", empty_input, put_input},
 };
 
+static const struct block_kind *
+kind_of(const json_t *block)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(streamed) / sizeof(streamed[0]); i++)
+		if (wire_messages_is(block, streamed[i].type))
+			return &streamed[i];
+	return NULL;
+}
+
 static int
 put_content(struct writer *w, const json_t *block, json_t *shell)
 {
-	size_t i, n = sizeof(streamed) / sizeof(streamed[0]);
+	const struct block_kind *kind = kind_of(block);
 
-	for (i = 0; i < n && !wire_messages_is(block, streamed[i].type); i++)
-		;
-	if (shell == NULL || (i < n && streamed[i].empty(shell) != 0))
+	if (shell == NULL || (kind != NULL && kind->empty(shell) != 0))
 		return -1;
 	if (put_event(w->out, json_pack("{s:s, s:I, s:O}", "type",
 	    "content_block_start", "index", (json_int_t)w->index,
 	    "content_block", shell)) != 0)
 		return -1;
-	return i < n ? streamed[i].put(w, block) : 0;
+	return kind != NULL ? kind->put(w, block) : 0;
 }
 
 static int
