@@ -22,7 +22,8 @@ enum {
 
 #define PARSE_FLAGS (JSON_DECODE_ANY | JSON_ALLOW_NUL)
 #define DUMP_FLAGS                                                             \
-	(JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17))
+	(JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17) |             \
+	    JSON_ENCODE_ANY)
 
 static const char bom[] = "\xef\xbb\xbf";
 enum { BOM_BYTES = 3 };

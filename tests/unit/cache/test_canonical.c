@@ -297,6 +297,9 @@ test_stream_options_count_when_streaming(void **state)
 	assert_false(same_question(ON ",\"stream_options\":{}}", ON "}"));
 	assert_false(same_question(ON ",\"stream_options\":{\"n\":1}}",
 	    ON ",\"stream_options\":{\"n\":2}}"));
+	assert_false(same_question(ON ",\"stream_options\":null}", ON "}"));
+	assert_false(same_question(ON ",\"stream_options\":7}",
+	    ON ",\"stream_options\":\"7\"}"));
 	assert_true(same_question(START "}", START USAGE("true")));
 	assert_true(same_question(START "}",
 	    START ",\"stream\":false" USAGE("true")));
