@@ -94,7 +94,8 @@ attach_body(struct upstream_request *request, struct upload *upload)
 
 /*
  * With usage.ask, ask for the usage of a stream whose client did not. The
- * body that says so goes to out. Whether it does.
+ * body that says so goes to out. Whether it does: options that are no object
+ * are the upstream's to refuse.
  */
 static bool
 ask_usage(struct exchange *x, struct buf *out)
@@ -105,6 +106,8 @@ ask_usage(struct exchange *x, struct buf *out)
 	    "stream_options");
 	struct buf merged;
 
+	if (given.at != NULL && *given.at != '{' && *given.at != 'n')
+		return false;
 	buf_init(&merged, x->body.len + sizeof(yes) + 32);
 	if (given.at != NULL && *given.at == '{') {
 		const struct json_span is_true = {"true", 4};
