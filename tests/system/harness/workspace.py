@@ -36,9 +36,10 @@ def set_option(text, option, value):
     section, key = option.rsplit(".", 1)
     head = "[%s]\n" % section
     line = "%s = %s\n" % (key, value)
-    if head not in text:
+    found = re.search("(?m)^" + re.escape(head), text)
+    if not found:
         return text + "\n" + head + line
-    before, rest = text.split(head, 1)
+    before, rest = text[:found.start()], text[found.end():]
     inside = re.match(r"(?:(?!\[).*\n?)*", rest).group(0)
     after = rest[len(inside):]
     inside = re.sub(r"(?m)^%s *=.*\n" % re.escape(key), "", inside)
