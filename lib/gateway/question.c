@@ -78,7 +78,8 @@ judge_form(struct exchange *x, struct buf *canonical, struct err *err)
 		rc = err_set(err, ERR_MEMORY, "out of memory");
 	} else {
 		x->facts.verdict = WIRE_NOT_A_FORM;
-		snprintf(x->facts.why, sizeof(x->facts.why), "%s", why.text);
+		snprintf(x->facts.why, sizeof(x->facts.why), "%.90s",
+		    why.text);
 	}
 	http_form_fini(&form);
 	return rc;
