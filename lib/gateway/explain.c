@@ -60,6 +60,8 @@ put_key(struct exchange *x, const struct buf *canonical, struct buf *out,
 		return -1;
 	line(out, "key", x->key_hex);
 	line(out, "canonical", canonical->data);
+	if (x->format->split_member != NULL)
+		return embeddings_explain(x, out, err);
 	return 0;
 }
 
