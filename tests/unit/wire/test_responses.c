@@ -33,8 +33,10 @@ static const struct golden streams[] = {
     GOOD("done-in-text.sse"),
     GOOD("nul-in-text.sse"),
     GOOD("no-usage.sse"),
+    GOOD("item-status.sse"), /* the end says otherwise */
     /* Kept as they are; what they say as JSON is in doubt. */
     GOOD("odd-lost-delta.sse"),
+    GOOD("odd-lost-end.sse"),
     GOOD("odd-other-delta.sse"),
     GOOD("odd-other-done.sse"),
     GOOD("odd-other-item.sse"),
@@ -42,7 +44,7 @@ static const struct golden streams[] = {
     {"odd-other-arguments.sse", WIRE_STORABLE, WIRE_TOOL_CALLS},
     GOOD("odd-gap.sse"),
     {"odd-same-index.sse", WIRE_STORABLE, WIRE_TOOL_CALLS},
-    GOOD("odd-item-unseen.sse"),
+    {"odd-item-unseen.sse", WIRE_STORABLE, WIRE_TOOL_CALLS},
     {"odd-item-lost.sse", WIRE_STORABLE, WIRE_TOOL_CALLS},
     BAD("bad-error.sse", WIRE_ERROR_EVENT),
     BAD("bad-error-done.sse", WIRE_ERROR_EVENT),
@@ -62,6 +64,7 @@ static const struct golden streams[] = {
     BAD("bad-empty.sse", WIRE_EMPTY),
     BAD("bad-empty-text.sse", WIRE_EMPTY),
     BAD("bad-empty-item.sse", WIRE_EMPTY),
+    BAD("bad-final-empty-text.sse", WIRE_EMPTY),
     BAD("bad-deltas-only.sse", WIRE_EMPTY),
     BAD("bad-item-not-done.sse", WIRE_NO_FINISH),
     BAD("bad-second-item-not-done.sse", WIRE_NO_FINISH),

@@ -17,7 +17,7 @@ static const char *const plain_streams[] = {"unnamed.sse", "done.sse",
     "comment-after-end.sse", "comment-after-done.sse", "crlf.sse", "cr.sse",
     "bom.sse", "no-space.sse", "fields.sse", "several-lines.sse",
     "keepalive.sse", "keepalive-events.sse", "no-sequence.sse",
-    "error-null.sse", "empty-output.sse"};
+    "error-null.sse", "empty-output.sse", "item-status.sse"};
 
 /* ---- JSON to stream to JSON --------------------------------------------- */
 
