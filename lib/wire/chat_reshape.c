@@ -154,7 +154,7 @@ put_piece(void *arg, json_t *piece)
 	return put_delta(arg, delta_of(arg, piece), NULL);
 }
 
-/* ---- logprobs: with the tokens they belong to, when these are the text ---- */
+/* ---- logprobs: each with its token, where the tokens spell the text ----- */
 
 /* The entries for a text whose tokens spell it; else NULL. */
 static json_t *

@@ -99,13 +99,12 @@ wire_chunks_put(struct wire_chunks *c, json_t *choice)
 static int
 chunks_end(struct wire_chunks *c, const json_t *answer, bool usage)
 {
-	if (usage) {
-		if (json_object_set_new(c->chunk, "choices", json_array()) != 0 ||
-		    json_object_set(c->chunk, "usage",
-		    json_object_get(answer, "usage")) != 0 ||
-		    wire_put_event(c->out, NULL, c->chunk) != 0)
-			return -1;
-	}
+	json_t *told = json_object_get(answer, "usage");
+
+	if (usage && (json_object_set_new(c->chunk, "choices",
+	    json_array()) != 0 || json_object_set(c->chunk, "usage",
+	    told) != 0 || wire_put_event(c->out, NULL, c->chunk) != 0))
+		return -1;
 	return buf_puts(c->out, "data: [DONE]\n\n");
 }
 

@@ -203,12 +203,14 @@ joined(const json_t *pieces)
 	struct buf all;
 	size_t i, len = 0;
 
-	json_array_foreach(pieces, i, piece)
+	json_array_foreach(pieces, i, piece) {
 		len += json_string_length(piece);
+	}
 	buf_init(&all, len);
-	json_array_foreach(pieces, i, piece)
+	json_array_foreach(pieces, i, piece) {
 		buf_append(&all, json_string_value(piece),
 		    json_string_length(piece));
+	}
 	if (!all.failed)
 		text = json_stringn(len > 0 ? all.data : "", len);
 	buf_fini(&all);

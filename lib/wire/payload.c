@@ -83,8 +83,8 @@ collect(void *arg, const struct sse_event *event)
 
 	if (!event->has_data || is_done(event))
 		return 0;
-	payload = json_loadb(event->data, event->data_len, JSON_ALLOW_NUL,
-	    NULL);
+	payload = json_loadb(event->data, event->data_len,
+	    JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, NULL);
 	return payload == NULL ? 1 : json_array_append_new(all, payload);
 }
 

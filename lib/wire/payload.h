@@ -38,7 +38,8 @@ bool wire_has_substance(const json_t *value);
 
 /*
  * All JSON payloads of a whole stream, in order, as a new array without
- * "[DONE]"; NULL when one is not JSON or memory is short.
+ * "[DONE]"; NULL when one is not JSON or has a member twice, or memory is
+ * short.
  */
 json_t *wire_payloads(const char *stream, size_t len);
 

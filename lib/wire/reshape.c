@@ -6,7 +6,9 @@ int
 wire_reshape_to_stream(struct buf *out, const char *json, size_t len,
     const struct wire_format *asked, bool usage)
 {
-	json_t *answer = json_loadb(json, len, JSON_ALLOW_NUL, NULL);
+	/* Of a member that is there twice one would be lost: refused. */
+	json_t *answer = json_loadb(json, len,
+	    JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, NULL);
 	const struct wire_format *format;
 	int rc = -1;
 

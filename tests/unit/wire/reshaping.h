@@ -85,7 +85,8 @@ random_value(struct rng *r, int depth)
 		return random_text(r, 5);
 	case 6:
 		for (value = json_array(); n > 0; n--)
-			json_array_append_new(value, random_value(r, depth - 1));
+			json_array_append_new(value,
+			    random_value(r, depth - 1));
 		return value;
 	default:
 		for (value = json_object(); n > 0; n--)
@@ -368,8 +369,9 @@ said_by(const char *stream, size_t len, say_choice_fn *say)
 			    json_object_get(chunk, "usage"));
 		json_array_foreach(json_object_get(chunk, "choices"), k,
 		    choice) {
-			snprintf(key, sizeof(key), "%d", (int)json_integer_value(
-			    json_object_get(choice, "index")));
+			snprintf(key, sizeof(key), "%d",
+			    (int)json_integer_value(json_object_get(choice,
+			    "index")));
 			snprintf(reason, sizeof(reason), "%s finish", key);
 			say_value(said, reason,
 			    json_object_get(choice, "finish_reason"));

@@ -199,5 +199,6 @@ main(void)
 	    cmocka_unit_test(test_row),
 	};
 
-	return cmocka_run_group_tests_name("wire completions", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("wire completions", tests, NULL,
+	    NULL);
 }

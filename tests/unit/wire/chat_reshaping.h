@@ -1,0 +1,52 @@
+/*
+ * What the tests of chat completions reshaped share.
+ */
+#ifndef TEST_CHAT_RESHAPING_H
+#define TEST_CHAT_RESHAPING_H
+
+#include "reshaping.h"
+
+/* What a choice of a chunk says. */
+static inline void
+say_chat(json_t *said, const char *key, const json_t *choice)
+{
+	static const char *const texts[] = {"content", "reasoning",
+	    "reasoning_content", "refusal"};
+	const json_t *delta = json_object_get(choice, "delta"), *call, *f;
+	char name[96];
+	size_t i;
+
+	for (i = 0; i < N_OF(texts); i++) {
+		snprintf(name, sizeof(name), "%s %s", key, texts[i]);
+		say_text(said, name, json_object_get(delta, texts[i]));
+	}
+	f = json_object_get(delta, "function_call");
+	snprintf(name, sizeof(name), "%s function", key);
+	say_value(said, name, json_object_get(f, "name"));
+	snprintf(name, sizeof(name), "%s function arguments", key);
+	say_text(said, name, json_object_get(f, "arguments"));
+	for (i = 0; i < json_array_size(json_object_get(delta, "tool_calls"));
+	    i++) {
+		int at;
+
+		call = json_array_get(json_object_get(delta, "tool_calls"), i);
+		f = json_object_get(call, "function");
+		at = (int)json_integer_value(json_object_get(call, "index"));
+		snprintf(name, sizeof(name), "%s tool %d id", key, at);
+		say_value(said, name, json_object_get(call, "id"));
+		snprintf(name, sizeof(name), "%s tool %d name", key, at);
+		say_value(said, name, json_object_get(f, "name"));
+		snprintf(name, sizeof(name), "%s tool %d arguments", key, at);
+		say_text(said, name, json_object_get(f, "arguments"));
+	}
+}
+
+/* The one choice of a chunk; NULL: of the usage chunk. */
+static inline const json_t *
+choice_at(const json_t *payloads, size_t i)
+{
+	return json_array_get(json_object_get(json_array_get(payloads, i),
+	    "choices"), 0);
+}
+
+#endif
