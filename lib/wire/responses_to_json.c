@@ -165,8 +165,9 @@ check_delta(struct reader *r, size_t kind_index, const json_t *event)
 	    memcmp(json_string_value(text) + had, json_string_value(delta),
 	    n) != 0)
 		return -1;
+	had += n;
 	return json_object_set_new(r->lengths, key.s,
-	    json_integer((json_int_t)(had + n)));
+	    json_integer((json_int_t)had));
 }
 
 /* All of a text must have come. */
