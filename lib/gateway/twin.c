@@ -50,6 +50,8 @@ try_twin(struct exchange *x, bool usage)
 		text_hex(x->key, sizeof(x->key), x->key_hex);
 		return true;
 	}
+	/* Half a stream may be there that could not be finished. */
+	buf_reset(&x->reshaped);
 	cache_found_fini(&found);
 	x->fwd = fwd;
 	return false;
