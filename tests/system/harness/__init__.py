@@ -2,6 +2,7 @@
 
 from .backends import DemoUpstream, Memcached
 from .client import Client, Exchange, sse_events
+from .double import Double
 from .formats import FORMATS, MODES, mode_name
 from .memc import Memc
 from .process import wait_until
@@ -13,7 +14,8 @@ from .workspace import Workspace, sample
 
 __all__ = [
     "ApacheCgi", "ApacheFcgid", "ApacheHtaccess", "ApacheProxyFcgi",
-    "Client", "DemoUpstream", "Exchange", "FORMATS", "LighttpdPool",
-    "LighttpdSpawned", "MODES", "Memc", "Memcached", "Nginx", "Pool",
-    "Site", "Workspace", "mode_name", "sample", "sse_events", "wait_until",
+    "Client", "DemoUpstream", "Double", "Exchange", "FORMATS",
+    "LighttpdPool", "LighttpdSpawned", "MODES", "Memc", "Memcached",
+    "Nginx", "Pool", "Site", "Workspace", "mode_name", "sample",
+    "sse_events", "wait_until",
 ]

@@ -7,7 +7,7 @@ import time
 def sse_events(body):
     """The data of each complete event, in order, as bytes."""
     out = []
-    body = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    body = body.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     for block in body.split(b"\n\n")[:-1]:
         data = [line[5:].removeprefix(b" ") for line in block.split(b"\n")
                 if line.startswith(b"data:")]
