@@ -137,8 +137,8 @@ bool lookup_entry(struct exchange *x);
 
 /*
  * twin.c: with cache.cross_mode an entry of the same question in the
- * other mode, reshaped into x->reshaped. Whether there is one; x->found and the key are
- * then its.
+ * other mode, reshaped into x->reshaped. Whether there is one; x->found and
+ * the key are then its.
  */
 bool lookup_twin(struct exchange *x);
 
@@ -192,6 +192,12 @@ bool headers_replayable(const char *name, enum entry_mode mode);
 
 /* Whether an upstream's response header may pass to the client. */
 bool headers_pass_down(const char *name);
+
+/*
+ * Whether a response header speaks of the very bytes of a body (ETag,
+ * Content-Digest, ...), and so not of what was made of it.
+ */
+bool headers_about_bytes(const char *name);
 
 enum { VARY_HEX = 2 * DIGEST_BYTES + 1 };
 

@@ -23,8 +23,11 @@ static const struct wire_format format = {
 #define FILE_PART(n, c)                                                        \
 	{.name = n, .is_file = true, .content = c, .len = sizeof(c) - 1}
 
-static const struct cache_form_part base[] = {FILE_PART("file", "RIFF\0x"),
-    TEXT("model", "whisper-1"), TEXT("language", "de")};
+#define THE_FILE FILE_PART("file", "RIFF\0x")
+#define MODEL TEXT("model", "whisper-1")
+#define LANGUAGE TEXT("language", "de")
+
+static const struct cache_form_part base[] = {THE_FILE, MODEL, LANGUAGE};
 
 static struct cache_body
 read_parts(const struct cache_form_part *parts, size_t n)
@@ -79,18 +82,18 @@ static void
 test_every_difference_counts(void **state)
 {
 	static const struct cache_form_part changed[][3] = {
-	    {FILE_PART("file", "RIFF\0y"), base[1], base[2]},
-	    {FILE_PART("File", "RIFF\0x"), base[1], base[2]},
-	    {TEXT("file", "RIFF\0x"), base[1], base[2]},
-	    {FILE_PART("file", "RIFF"), base[1], base[2]},
-	    {base[0], TEXT("model", "whisper-2"), base[2]},
-	    {base[0], base[1], TEXT("language", "en")},
-	    {base[0], base[1], TEXT("language", "")},
-	    {base[0], base[1], TEXT("lang", "de")},
-	    {base[0], base[1], base[1]},
+	    {FILE_PART("file", "RIFF\0y"), MODEL, LANGUAGE},
+	    {FILE_PART("File", "RIFF\0x"), MODEL, LANGUAGE},
+	    {TEXT("file", "RIFF\0x"), MODEL, LANGUAGE},
+	    {FILE_PART("file", "RIFF"), MODEL, LANGUAGE},
+	    {THE_FILE, TEXT("model", "whisper-2"), LANGUAGE},
+	    {THE_FILE, MODEL, TEXT("language", "en")},
+	    {THE_FILE, MODEL, TEXT("language", "")},
+	    {THE_FILE, MODEL, TEXT("lang", "de")},
+	    {THE_FILE, MODEL, MODEL},
 	    {{.name = "file", .is_file = true, .content = "RIFF\0x", .len = 6,
 		.parameters = ";rate=8000", .parameters_len = 10},
-		base[1], base[2]},
+		MODEL, LANGUAGE},
 	};
 	struct cache_body all[11];
 	size_t i, j;
