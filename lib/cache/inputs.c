@@ -149,34 +149,42 @@ read_all(struct cache_input *all, size_t n, const struct cache_body *body,
 	return i == n ? 0 : -1;
 }
 
+/* An input at its place, for sorting. */
+struct placed {
+	const uint8_t *digest;
+	size_t place;
+};
+
 /* Equal ones in the order of their places. */
 static int
 by_digest(const void *a, const void *b)
 {
-	const struct cache_input *const *x = a, *const *y = b;
-	int order = memcmp((*x)->digest, (*y)->digest, DIGEST_BYTES);
+	const struct placed *x = a, *y = b;
+	int order = memcmp(x->digest, y->digest, DIGEST_BYTES);
 
-	return order != 0 ? order : (*x > *y) - (*x < *y);
+	return order != 0 ? order : (x->place > y->place) -
+	    (x->place < y->place);
 }
 
 /* Of each place the first place that asks the same, into unique_of. */
 static int
 find_repeats(struct cache_inputs *in, const struct cache_input *all)
 {
-	const struct cache_input **sorted = calloc(in->n, sizeof(*sorted));
-	const struct cache_input *first = NULL;
+	struct placed *sorted = calloc(in->n, sizeof(*sorted));
+	const struct placed *first = sorted;
 	size_t i;
 
 	if (sorted == NULL)
 		return -1;
-	for (i = 0; i < in->n; i++)
-		sorted[i] = &all[i];
+	for (i = 0; i < in->n; i++) {
+		sorted[i].digest = all[i].digest;
+		sorted[i].place = i;
+	}
 	qsort(sorted, in->n, sizeof(*sorted), by_digest);
 	for (i = 0; i < in->n; i++) {
-		if (first == NULL || memcmp(first->digest, sorted[i]->digest,
-		    DIGEST_BYTES) != 0)
-			first = sorted[i];
-		in->unique_of[sorted[i] - all] = (size_t)(first - all);
+		if (memcmp(first->digest, sorted[i].digest, DIGEST_BYTES) != 0)
+			first = &sorted[i];
+		in->unique_of[sorted[i].place] = first->place;
 	}
 	free(sorted);
 	return 0;

@@ -404,6 +404,8 @@ ask_as_it_was(struct batch *b, enum wire_verdict why)
 {
 	struct exchange *x = b->x;
 
+	if (x->fwd == b->fwd)
+		x->fwd = "fwd=miss";
 	if (collect_ask(&b->collect, x->body.data, x->body.len, false) ==
 	    COLLECT_WHOLE)
 		collect_pass(&b->collect, why);
@@ -538,7 +540,6 @@ static void
 send_answer(struct batch *b, const struct bill *bill)
 {
 	const struct buf *came = &b->collect.body;
-	struct err err = ERR_INIT;
 	struct buf body;
 
 	record(b, bill);
@@ -547,12 +548,10 @@ send_answer(struct batch *b, const struct bill *bill)
 		return;
 	}
 	buf_init(&body, COLLECT_BYTES_MAX);
-	if (put_answer(b, &b->fresh, bill->total, &body) == 0) {
+	if (put_answer(b, &b->fresh, bill->total, &body) == 0)
 		collect_send(&b->collect, body.data, body.len, true);
-	} else {
-		err_set(&err, ERR_LIMIT, "the merged answer is too long");
-		collect_fail(&b->collect, WIRE_TOO_LARGE, &err);
-	}
+	else
+		ask_as_it_was(b, WIRE_TOO_LARGE);
 	buf_fini(&body);
 }
 
