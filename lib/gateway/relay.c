@@ -297,7 +297,9 @@ send_error_event(struct relay *r, const struct err *err)
 	/* End the event that was broken off, so that ours stands alone. */
 	if (!recorder_at_boundary(&r->recorder))
 		buf_puts(&event, "\n\n");
-	if (r->x->format->error_event(&event, err) == 0)
+	/* In the shape of the stream, which a bridge may have chosen. */
+	if (r->recorder.format->error_event(&event, err,
+	    r->recorder.events) == 0)
 		send_on(r, event.data, event.len);
 	http_response_end(&r->x->response);
 	buf_fini(&event);

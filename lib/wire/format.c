@@ -87,6 +87,9 @@ unary_stream_end(struct wire_stream *s, const struct wire_policy *policy)
 #define OPENAI_ERRORS                                                          \
 	.error_body = wire_openai_error_body,                                  \
 	.error_event = wire_openai_error_event
+#define RESPONSES_ERRORS                                                       \
+	.error_body = wire_openai_error_body,                                  \
+	.error_event = wire_responses_error_event
 #define ANTHROPIC_ERRORS                                                       \
 	.error_body = wire_anthropic_error_body,                               \
 	.error_event = wire_anthropic_error_event
@@ -136,7 +139,7 @@ static const struct wire_format formats[WIRE_FORMAT_COUNT] = {
 	.stream_event = wire_responses_stream_event,
 	.stream_end = wire_responses_stream_end,
 	.stream_fini = wire_responses_stream_fini,
-	OPENAI_ERRORS,
+	RESPONSES_ERRORS,
 	.owns_json = wire_responses_owns_json,
 	.owns_payload = wire_responses_owns_payload,
 	.to_stream = wire_responses_to_stream,

@@ -14,6 +14,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum wire_format_id {
 	WIRE_CHAT,           /* POST /v1/chat/completions */
@@ -99,8 +100,12 @@ struct wire_format {
 	/* Append the body of an error answer. 0 or -1. */
 	int (*error_body)(struct buf *out, const struct err *err);
 
-	/* Append an in-stream error event. 0 or -1. */
-	int (*error_event)(struct buf *out, const struct err *err);
+	/*
+	 * Append an in-stream error event, which follows so many events of
+	 * the stream. 0 or -1.
+	 */
+	int (*error_event)(struct buf *out, const struct err *err,
+	    uint64_t events);
 
 	/*
 	 * What follows is set for formats that can be reshaped between

@@ -55,6 +55,16 @@ def test_a_stream_that_breaks_off(site, prompt, fmt, fault):
     assert_not_stored(site, fmt, prompt, True)
 
 
+def test_the_error_event_of_responses_is_numbered(site, prompt):
+    """It goes on where the stream was broken off."""
+    fmt = next(f for f in FORMATS if f.name == "responses")
+    response = site.ask(fmt, prompt, True, {"fault": "drop", "at": 4})
+    numbers = [json.loads(e)["sequence_number"]
+               for e in sse_events(response.body)
+               if e.endswith(b"}")]
+    assert numbers == list(range(len(numbers))) and len(numbers) >= 5
+
+
 @pytest.mark.parametrize("fmt", FORMATS, ids=repr)
 @pytest.mark.parametrize("fault", ["drop", "reset"])
 def test_json_that_breaks_off(site, prompt, fmt, fault):

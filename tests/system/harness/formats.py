@@ -159,6 +159,15 @@ class Responses(Format):
     def stream_usage(self, events):
         return events[-1]["response"]["usage"]
 
+    def assert_error_event(self, event, code):
+        name, data = event.split(b"\n")
+        assert name == b"event: error"
+        event = json.loads(data.removeprefix(b"data: "))
+        assert set(event) == {"type", "sequence_number", "code", "message",
+                              "param", "error"}
+        assert (event["type"], event["code"]) == ("error", code)
+        self.assert_error(json.dumps({"error": event["error"]}), code)
+
 
 class Messages(Format):
     name = "messages"

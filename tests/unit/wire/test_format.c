@@ -226,7 +226,7 @@ test_error_event_is_one_event(void **state)
 		buf_init(&out, 4096);
 		sse_parser_init(&parser, 4096);
 		assert_int_equal(wire_format_get((enum wire_format_id)i)
-		    ->error_event(&out, &err), 0);
+		    ->error_event(&out, &err, 3), 0);
 		assert_int_equal(sse_parser_feed(&parser, out.data, out.len,
 		    take_error, &seen), 0);
 		assert_int_equal(seen, i + 1);
@@ -236,7 +236,7 @@ test_error_event_is_one_event(void **state)
 	}
 	buf_init(&out, 20);
 	assert_int_equal(
-	    wire_format_get(WIRE_CHAT)->error_event(&out, &err), -1);
+	    wire_format_get(WIRE_CHAT)->error_event(&out, &err, 3), -1);
 	buf_fini(&out);
 }
 

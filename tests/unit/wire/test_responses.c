@@ -392,6 +392,35 @@ test_row(void **state)
 	    wire_format_for_path("/v1/responses/resp_7")->id, WIRE_OTHER);
 }
 
+/* As the documentation has it, and with the object that is sent in fact. */
+static void
+test_error_event(void **state)
+{
+	static const char want[] = "event: error\n"
+	    "data: {\"type\":\"error\",\"sequence_number\":7,"
+	    "\"code\":\"upstream_broken\",\"message\":\"a \\\"cut\\\"\","
+	    "\"param\":null,\"error\":{\"message\":\"a \\\"cut\\\"\","
+	    "\"type\":\"server_error\",\"param\":null,"
+	    "\"code\":\"upstream_broken\"}}\n\n";
+	const struct wire_format *f = wire_format_get(WIRE_RESPONSES);
+	struct err err = {ERR_UPSTREAM_BROKEN, "a \"cut\""};
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 4096);
+	assert_int_equal(f->error_event(&out, &err, 7), 0);
+	assert_string_equal(out.data, want);
+	assert_int_equal(golden_judge_stream(WIRE_RESPONSES, out.data, out.len,
+	    &golden_lax, NULL), WIRE_ERROR_EVENT);
+	memset(err.text, 1, sizeof(err.text) - 1);
+	buf_reset(&out);
+	assert_int_equal(f->error_event(&out, &err, UINT64_MAX), 0);
+	buf_fini(&out);
+	buf_init(&out, 20);
+	assert_int_equal(f->error_event(&out, &err, 0), -1);
+	buf_fini(&out);
+}
+
 int
 main(void)
 {
@@ -405,6 +434,7 @@ main(void)
 	    cmocka_unit_test(test_usage_is_whole),
 	    cmocka_unit_test(test_request),
 	    cmocka_unit_test(test_row),
+	    cmocka_unit_test(test_error_event),
 	};
 
 	return cmocka_run_group_tests_name("wire responses", tests, NULL, NULL);
