@@ -4,259 +4,11 @@
  * is what the upstream alone would have given. What is stored of an input
  * is the answer to it alone.
  */
-#include "gateway/collect.h"
-
-#include "base/json_text.h"
-#include "cache/inputs.h"
-#include "wire/embeddings_merge.h"
+#include "gateway/batch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* One question, and what is known of its answer. */
-struct part {
-	bool hit;
-	struct wire_embeddings stored; /* its entry's body, of a hit */
-	struct json_span element;
-	json_t *usage;                 /* its own, borrowed; or NULL */
-};
-
-struct batch {
-	struct exchange *x;
-	struct cache_inputs in;
-	struct cache_question *questions; /* of each question in ->in */
-	struct part *parts;               /* likewise */
-	size_t n_hits;                    /* of the questions */
-	struct collect collect;
-	struct wire_embeddings fresh;     /* taken apart; n 0: not yet */
-	json_t *shares;                   /* of its usage, one a question */
-	json_t *spent;                    /* usage of every call; or NULL */
-	char fwd[64];
-};
-
-/* ---- begin and end ------------------------------------------------------ */
-
-static int
-key_of(const struct exchange *x, const struct cache_input *input,
-    uint8_t key[CACHE_KEY_BYTES])
-{
-	struct cache_body body;
-
-	cache_inputs_body(&body, &x->facts, input);
-	return lookup_key_of(x, &body, key);
-}
-
-static int
-read_inputs(struct cache_inputs *in, const struct exchange *x)
-{
-	return cache_inputs_read(in, &x->facts, x->body.data, x->body.len,
-	    x->format);
-}
-
-static int
-batch_init(struct batch *b, struct exchange *x)
-{
-	size_t i;
-
-	memset(b, 0, sizeof(*b));
-	b->x = x;
-	collect_init(&b->collect, x);
-	if (read_inputs(&b->in, x) == -1)
-		return -1;
-	b->questions = calloc(b->in.n_unique + 1, sizeof(*b->questions));
-	b->parts = calloc(b->in.n_unique + 1, sizeof(*b->parts));
-	if (b->questions == NULL || b->parts == NULL)
-		return -1;
-	for (i = 0; i < b->in.n_unique; i++) {
-		if (key_of(x, &b->in.unique[i], b->questions[i].key) == -1)
-			return -1;
-	}
-	return 0;
-}
-
-static void
-batch_fini(struct batch *b)
-{
-	size_t i;
-
-	for (i = 0; b->parts != NULL && i < b->in.n_unique; i++)
-		wire_embeddings_fini(&b->parts[i].stored);
-	for (i = 0; b->questions != NULL && i < b->in.n_unique; i++)
-		cache_found_fini(&b->questions[i].found);
-	free(b->parts);
-	free(b->questions);
-	wire_embeddings_fini(&b->fresh);
-	json_decref(b->shares);
-	json_decref(b->spent);
-	collect_fini(&b->collect);
-	cache_inputs_fini(&b->in);
-}
-
-/* ---- what is stored ----------------------------------------------------- */
-
-static bool
-open_hit(struct batch *b, size_t i)
-{
-	const struct cache_found *found = &b->questions[i].found;
-	struct part *part = &b->parts[i];
-	enum wire_verdict verdict;
-
-	if (!lookup_is_fit(b->x, found) ||
-	    wire_embeddings_read(&part->stored, found->body,
-	    (size_t)found->entry.plain_len, 1, &verdict) == -1)
-		return false;
-	part->hit = true;
-	part->element = part->stored.elements[0];
-	part->usage = part->stored.usage;
-	b->n_hits++;
-	return true;
-}
-
-static void
-drop_hits(struct batch *b)
-{
-	size_t i;
-
-	for (i = 0; i < b->in.n_unique; i++)
-		b->parts[i].hit = false;
-	b->n_hits = 0;
-}
-
-static bool
-is_same_model(const json_t *a, const json_t *b)
-{
-	return (a == NULL && b == NULL) || json_equal(a, b);
-}
-
-/* The first hit; there must be one. */
-static const struct wire_embeddings *
-first_hit(const struct batch *b)
-{
-	size_t i = 0;
-
-	while (!b->parts[i].hit)
-		i++;
-	return &b->parts[i].stored;
-}
-
-/* Vectors of different models are not to be mixed. */
-static bool
-hits_agree(const struct batch *b)
-{
-	const json_t *model = first_hit(b)->model;
-	size_t i;
-
-	for (i = 0; i < b->in.n_unique; i++) {
-		if (b->parts[i].hit &&
-		    !is_same_model(b->parts[i].stored.model, model))
-			return false;
-	}
-	return true;
-}
-
-/* Whether any of what is missing could be stored. */
-static bool
-any_to_store(const struct batch *b)
-{
-	size_t i;
-
-	for (i = 0; i < b->in.n_unique; i++) {
-		if (!b->parts[i].hit && b->questions[i].found.epoch_known)
-			return true;
-	}
-	return false;
-}
-
-static void
-look_up(struct batch *b)
-{
-	struct exchange *x = b->x;
-	bool down = false;
-	size_t i;
-
-	/* Also when nothing may be read: storing needs the epochs. */
-	cache_lookup_many(x->gateway->cache, x->control.namespace,
-	    b->questions, b->in.n_unique);
-	x->fwd = "fwd=miss";
-	for (i = 0; i < b->in.n_unique; i++) {
-		if (b->questions[i].result == CACHE_DOWN)
-			down = true;
-		else if (b->questions[i].result == CACHE_HIT &&
-		    x->control.read)
-			open_hit(b, i);
-		else if (b->questions[i].result == CACHE_HIT)
-			x->fwd = "fwd=request";
-	}
-	if (down)
-		counter_add(&x->gateway->counters->store_down, 1);
-	if (b->n_hits > 0 && !hits_agree(b))
-		drop_hits(b);
-	if (b->n_hits < b->in.n_unique && !any_to_store(b))
-		x->verdict = WIRE_STORE_DOWN;
-}
-
-/* ---- putting together --------------------------------------------------- */
-
-/* What an answer costs, and what of that was not asked for this time. */
-struct bill {
-	json_t *total, *saved; /* owned; or NULL */
-};
-
-static void
-add_usage(json_t **sum, const json_t *more)
-{
-	json_t *both = wire_usage_add(*sum, more);
-
-	json_decref(*sum);
-	*sum = both;
-}
-
-/* Add up what each place costs: a repeat costs again, a hit is saved. */
-static int
-make_bill(const struct batch *b, struct bill *bill)
-{
-	bool *asked = calloc(b->in.n_unique, sizeof(*asked));
-	size_t i, u;
-
-	memset(bill, 0, sizeof(*bill));
-	if (asked == NULL)
-		return -1;
-	for (i = 0; i < b->in.n; i++) {
-		u = b->in.unique_of[i];
-		add_usage(&bill->total, b->parts[u].usage);
-		if (b->parts[u].hit || asked[u])
-			add_usage(&bill->saved, b->parts[u].usage);
-		asked[u] = true;
-	}
-	free(asked);
-	return 0;
-}
-
-static void
-bill_fini(struct bill *bill)
-{
-	json_decref(bill->total);
-	json_decref(bill->saved);
-}
-
-/* Append the answer to all places, made after the template. 0 or -1. */
-static int
-put_answer(const struct batch *b, const struct wire_embeddings *tmpl,
-    const json_t *usage, struct buf *out)
-{
-	struct json_span *elements = calloc(b->in.n, sizeof(*elements));
-	size_t i;
-	int rc;
-
-	if (elements == NULL)
-		return -1;
-	for (i = 0; i < b->in.n; i++)
-		elements[i] = b->parts[b->in.unique_of[i]].element;
-	rc = wire_embeddings_write(out, tmpl, elements, b->in.n, usage);
-	free(elements);
-	return rc;
-}
 
 /* ---- all from the cache ------------------------------------------------- */
 
@@ -300,8 +52,8 @@ serve_hits(struct batch *b)
 	bool ok;
 
 	buf_init(&body, COLLECT_BYTES_MAX);
-	ok = make_bill(b, &bill) == 0 &&
-	    put_answer(b, first_hit(b), bill.total, &body) == 0;
+	ok = bill_make(b, &bill) == 0 &&
+	    batch_put_answer(b, batch_first_hit(b), bill.total, &body) == 0;
 	if (ok) {
 		join_entries(b, &body, bill.total);
 		hit_serve(x);
@@ -479,7 +231,7 @@ read_answer(struct batch *b)
 		refuse_answer(b, verdict);
 		return false;
 	}
-	add_usage(&b->spent, b->fresh.usage);
+	batch_add_usage(&b->spent, b->fresh.usage);
 	b->x->spent = wire_usage_tokens(b->spent);
 	return true;
 }
@@ -548,7 +300,7 @@ send_answer(struct batch *b, const struct bill *bill)
 		return;
 	}
 	buf_init(&body, COLLECT_BYTES_MAX);
-	if (put_answer(b, &b->fresh, bill->total, &body) == 0)
+	if (batch_put_answer(b, &b->fresh, bill->total, &body) == 0)
 		collect_send(&b->collect, body.data, body.len, true);
 	else
 		ask_as_it_was(b, WIRE_TOO_LARGE);
@@ -565,13 +317,13 @@ serve_miss(struct batch *b)
 	if (!ask(b) || !read_answer(b))
 		return;
 	if (b->n_hits > 0 &&
-	    !is_same_model(b->fresh.model, first_hit(b)->model)) {
+	    !batch_same_model(b->fresh.model, batch_first_hit(b)->model)) {
 		/* The model behind the name has changed: all anew. */
-		drop_hits(b);
+		batch_drop_hits(b);
 		if (!ask(b) || !read_answer(b))
 			return;
 	}
-	if (deal_out(b) == -1 || make_bill(b, &bill) == -1) {
+	if (deal_out(b) == -1 || bill_make(b, &bill) == -1) {
 		err_set(&err, ERR_MEMORY, "out of memory");
 		collect_fail(&b->collect, WIRE_MEMORY, &err);
 		return;
@@ -593,11 +345,11 @@ serve(struct batch *b, struct err *err)
 		memcpy(x->key, b->questions[0].key, sizeof(x->key));
 		text_hex(x->key, sizeof(x->key), x->key_hex);
 	}
-	look_up(b);
+	batch_look_up(b);
 	if (b->n_hits == b->in.n_unique && serve_hits(b))
 		return;
 	if (b->n_hits == b->in.n_unique)
-		drop_hits(b);
+		batch_drop_hits(b);
 	if (x->control.only_if_cached)
 		forward_refuse(x, err);
 	else
@@ -629,10 +381,10 @@ embeddings_explain(const struct exchange *x, struct buf *out, struct err *err)
 	char hex[CACHE_KEY_HEX];
 	struct cache_inputs in;
 	size_t i;
-	int rc = read_inputs(&in, x);
+	int rc = batch_read_inputs(&in, x);
 
 	for (i = 0; rc == 0 && i < in.n; i++) {
-		rc = key_of(x, &in.unique[in.unique_of[i]], keys);
+		rc = batch_key(x, &in.unique[in.unique_of[i]], keys);
 		text_hex(keys, sizeof(keys), hex);
 		if (rc == 0)
 			buf_printf(out, "input %-6zu %s\n", i, hex);
