@@ -306,13 +306,14 @@ send_error_event(struct relay *r, const struct err *err)
 }
 
 /*
- * Whether the client has the whole answer, though the transfer failed: the
- * upstream had no use for the rest of an upload.
+ * Whether the whole answer is there, though the transfer failed: the
+ * upstream had no use for the rest of the request. Such an answer is passed
+ * on, but not stored.
  */
 static bool
-is_whole(const struct relay *r)
+is_whole(const struct relay *r, const struct err *err)
 {
-	return !r->follow && r->got_head && !r->client_left &&
+	return err->code != ERR_CANCELLED && r->got_head && !r->client_left &&
 	    r->expected >= 0 && r->received == r->expected;
 }
 
@@ -321,10 +322,6 @@ fail(struct relay *r, const struct err *err)
 {
 	struct exchange *x = r->x;
 
-	if (err->code != ERR_CANCELLED && is_whole(r)) {
-		http_response_end(&x->response);
-		return;
-	}
 	x->error = err->code;
 	count_failure(r, err->code);
 	if (r->client_left || err->code == ERR_CANCELLED) {
@@ -392,7 +389,7 @@ relay_end(struct relay *r, int rc, const struct err *err)
 		if (x->verdict == WIRE_STORABLE)
 			save_answer(r);
 	}
-	if (rc == -1) {
+	if (rc == -1 && !is_whole(r, err)) {
 		fail(r, err);
 		return;
 	}

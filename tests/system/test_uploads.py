@@ -25,12 +25,16 @@ def pair(name, value):
 
 
 class Request:
-    """A FastCGI request to a worker, its body sent piece by piece."""
+    """
+    A FastCGI request to a worker, its body sent piece by piece. more:
+    further variables.
+    """
 
-    def __init__(self, path, uri, length=None):
-        env = {"REQUEST_METHOD": "POST", "REQUEST_URI": uri}
+    def __init__(self, path, uri, length=None, **more):
+        env = {"REQUEST_METHOD": "POST", "REQUEST_URI": uri, **more}
         if length is not None:
             env["CONTENT_LENGTH"] = str(length)
+        self.raw = b""
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(20)
         self.sock.connect(path)
@@ -42,10 +46,22 @@ class Request:
         for i in range(0, len(body), 32768):
             self.sock.sendall(record(5, body[i:i + 32768]))
 
+    def send_all(self, body):
+        self.send(body)
+        self.sock.sendall(record(5))
+
+    def await_head(self):
+        while b"\r\n\r\n" not in self.raw:
+            self.raw += self.sock.recv(65536)
+
     def answer(self):
         """End the body: (what came on standard output, whether it ended)."""
         self.sock.sendall(record(5))
-        raw = b""
+        return self.rest()
+
+    def rest(self):
+        """As answer, when the body has ended."""
+        raw = self.raw
         with self.sock:
             while data := self.sock.recv(65536):
                 raw += data
@@ -62,12 +78,13 @@ class Upstream(threading.Thread):
     """
     A server that says early as soon as it has a request's head, and late
     (if any), with the number of bytes that followed the head, after end.
-    connections: what came on each.
+    connections: what came on each. resets: an event after which it is
+    gone, with most of the request unread.
     """
 
-    def __init__(self, early, end=None):
+    def __init__(self, early, end=None, resets=None):
         super().__init__(daemon=True)
-        self.early, self.end = early, end
+        self.early, self.end, self.resets = early, end, resets
         self.answered = threading.Event()
         self.connections = []
         self.sock = None       # the connection that is served
@@ -110,6 +127,9 @@ class Upstream(threading.Thread):
                 answered = True
                 sock.sendall(self.early)
                 self.answered.set()
+            if answered and self.resets:
+                self.resets.wait(20)
+                return
             if self.end and self.end(seen):
                 size = b"%d" % len(seen.split(b"\r\n\r\n", 1)[1])
                 sock.sendall(b"%x\r\n%s\r\n0\r\n\r\n" % (len(size), size))
@@ -181,3 +201,39 @@ def test_a_refused_upload_is_refused_to_the_client(started):
         assert ended and out.startswith(b"Status: 413 ")
         assert out.endswith(b"\r\n\r\nno")
         assert site.records.wait(1)[0]["status"] == 413
+
+
+JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" \
+    b"Content-Length: 13\r\n\r\n" + b'{"text":"ok"}'
+STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n" \
+    b"Content-Length: 39\r\n\r\n" + \
+    b'data: {"type":"transcript.text.done"}\n\n'
+
+
+@pytest.mark.parametrize("answer", [JSON, STREAM], ids=["json", "stream"])
+@pytest.mark.parametrize("path, begin, times, end", [
+    ("/v1/files", b"", 150, b""),
+    ("/v1/audio/transcriptions", b"", 300, b""),
+    ("/v1/chat/completions", b'{"model":"m","messages":[],"x":"', 150,
+     b'"}')], ids=["other", "form", "json"])
+def test_a_whole_answer_to_a_request_that_broke_off(
+        started, path, begin, times, end, answer):
+    """It is the client's, but nothing to be stored."""
+    body = begin + PIECE * times + end
+    resets = threading.Event()
+    with Upstream(answer, resets=resets) as upstream:
+        site = started(upstream)
+        r = Request(site.workspace.socket, path, len(body),
+                    CONTENT_TYPE="multipart/form-data; boundary=b")
+        sender = threading.Thread(target=r.send_all, args=(body,))
+        sender.start()
+        r.await_head()
+        resets.set()
+        sender.join()
+        out, ended = r.rest()
+        assert ended and out.startswith(b"Status: 200 ")
+        assert out.split(b"\r\n\r\n", 1)[1] == \
+            answer.split(b"\r\n\r\n", 1)[1]
+        record = site.records.wait(1)[0]
+        assert record["status"] == 200 and record["error"] is None
+        assert record["not_stored"]
