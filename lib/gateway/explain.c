@@ -110,6 +110,7 @@ gateway_explain(const struct conf *conf, char *const *envp, const char *body,
 	struct exchange x = {.gateway = &gateway, .conn = &conn};
 	int rc;
 
+	cache_asked_init(&x.facts.asked);
 	rc = http_request_parse(&x.request, envp, conf->server.base_path, err);
 	if (rc == 0)
 		rc = key_headers_split(&gateway.key_headers,

@@ -112,6 +112,9 @@ def test_key_tells_why_not(site):
     assert done.returncode == 0
     assert "twice" in told(done.stdout, "cacheable")
     assert b"\nkey " not in done.stdout
+    coded = reprise(site, "key", "-H", "Content-Encoding: gzip", body=b"x",
+                    env={"REPRISE_CACHE_ALLOW_CONTROL": "none"})
+    assert "content coding" in told(coded.stdout, "cacheable"), coded
     broken = reprise(site, "key", body=b'{"model":')
     assert broken.returncode == 1
     assert b"400" in broken.stderr
