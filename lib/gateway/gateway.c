@@ -156,15 +156,13 @@ serve_other(struct exchange *x, struct err *err)
 static void
 route(struct exchange *x, bool overloaded, struct err *err)
 {
-	const struct wire_format *format;
+	const struct wire_format *format = x->format;
 
 	if (own_path(x->request.path)) {
 		http_conn_drain(x->conn);
 		own_serve(x);
 		return;
 	}
-	format = wire_format_for_path(x->request.path);
-	x->format = format;
 	if (overloaded) {
 		counter_add(&x->gateway->counters->overloaded, 1);
 		err_set(err, ERR_OVERLOADED,
@@ -191,6 +189,9 @@ gateway_handle(struct http_conn *conn, bool overloaded, void *ctx)
 	http_response_init(&x.response, conn, x.request.method != NULL &&
 	    strcmp(x.request.method, "HEAD") == 0);
 	identity_read(&x);
+	/* Also of a request that is malformed: its error has a shape. */
+	if (x.request.path != NULL)
+		x.format = wire_format_for_path(x.request.path);
 	if (err.code == ERR_NONE)
 		route(&x, overloaded, &err);
 	if (err.code == ERR_CLIENT_GONE) {

@@ -198,6 +198,13 @@ def test_other_methods_are_refused(site, fmt, method):
                      if fmt.name == "messages" else "method_not_allowed")
 
 
+@pytest.mark.parametrize("fmt", FORMATS, ids=repr)
+def test_malformed_requests_are_refused_in_their_shape(site, prompt, fmt):
+    response = site.ask(fmt, prompt, headers={"X-" + "a" * 300: "1"})
+    assert response.status == 400
+    fmt.assert_error(response.body)
+
+
 def test_anthropic_version_is_in_the_key(site, prompt):
     fmt = pick("messages")
     stored(site, fmt, prompt)
