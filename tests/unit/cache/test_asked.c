@@ -78,6 +78,39 @@ test_taken_out_of_odd_bodies(void **state)
 	assert_int_equal(body.cut_len, strlen(",\"cache\":{\"no-store\":true}"));
 }
 
+/* Many a parser forgives the mark, so what follows it is understood. */
+static void
+test_taken_out_behind_a_byte_order_mark(void **state)
+{
+	struct cache_body body = read_text("\xef\xbb\xbf{\"cache\":{\"ttl\":5},"
+	    REST "}");
+
+	(void)state;
+	assert_int_equal(body.verdict, WIRE_BODY_ENCODING);
+	assert_int_equal(body.asked.ttl_s, 5);
+	assert_int_equal(body.cut_at, 4);
+	assert_int_equal(body.cut_len, strlen("\"cache\":{\"ttl\":5},"));
+}
+
+static void
+test_options_that_are_understood(void **state)
+{
+#define OPTIONS(v) "{" REST ",\"stream\":true,\"stream_options\":" v "}"
+	static const char *const plain[] = {OPTIONS("null"), OPTIONS("{}"),
+	    OPTIONS("{\"include_usage\":true}"),
+	    OPTIONS("{\"include_usage\":null,\"include_obfuscation\":false}")};
+	static const char *const odd[] = {OPTIONS("7"), OPTIONS("[]"),
+	    OPTIONS("{\"include_usage\":\"yes\"}"),
+	    OPTIONS("{\"include_usage\":true,\"x\":null}")};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
+		assert_false(read_text(plain[i]).options_odd);
+	for (i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
+		assert_true(read_text(odd[i]).options_odd);
+}
+
 static void
 test_twins(void **state)
 {
@@ -107,6 +140,8 @@ main(void)
 	    cmocka_unit_test(test_taken_out),
 	    cmocka_unit_test(test_understood),
 	    cmocka_unit_test(test_taken_out_of_odd_bodies),
+	    cmocka_unit_test(test_taken_out_behind_a_byte_order_mark),
+	    cmocka_unit_test(test_options_that_are_understood),
 	    cmocka_unit_test(test_twins),
 	};
 
