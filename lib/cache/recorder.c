@@ -78,6 +78,7 @@ leaves_usage(enum wire_verdict why)
 	switch (why) {
 	case WIRE_NO_STORE_ASKED:
 	case WIRE_ZERO_TTL:
+	case WIRE_BODY_CODED:
 	case WIRE_BODY_DUPLICATE_KEY:
 	case WIRE_BODY_NUMBER:
 	case WIRE_BODY_ENCODING:

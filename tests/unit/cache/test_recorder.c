@@ -383,6 +383,8 @@ test_refusals(void **state)
 		check_refusal(json, good_json, sizeof(good_json) - 1, when,
 		    WIRE_NO_STORE_ASKED, 13);
 		check_refusal(json, good_json, sizeof(good_json) - 1, when,
+		    WIRE_BODY_CODED, 13);
+		check_refusal(json, good_json, sizeof(good_json) - 1, when,
 		    WIRE_CLIENT_CANCELLED, 0);
 	}
 }
