@@ -4,6 +4,12 @@
 
 #include <string.h>
 
+/*
+ * A stream repeats the answer's id and model with every word: long ones
+ * make it longer by any factor.
+ */
+enum { RESHAPED_BYTES_MAX = 256 << 20 };
+
 void
 exchange_init(struct exchange *x, struct gateway *g, struct http_conn *conn)
 {
@@ -21,7 +27,7 @@ exchange_init(struct exchange *x, struct gateway *g, struct http_conn *conn)
 	x->verdict = WIRE_NOT_A_FORMAT;
 	x->fwd = "fwd=bypass";
 	cache_asked_init(&x->facts.asked);
-	buf_init(&x->reshaped, SIZE_MAX / 4);
+	buf_init(&x->reshaped, RESHAPED_BYTES_MAX);
 	buf_init(&x->body, (size_t)g->conf->server.max_body_bytes);
 	counter_add(&g->counters->started, 1);
 }

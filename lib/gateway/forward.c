@@ -95,40 +95,42 @@ attach_body(struct upstream_request *request, struct upload *upload)
 }
 
 /*
- * With usage.ask, ask for the usage of a stream whose client did not. The
- * body that says so goes to out. Whether it does: options that are no object
- * are the upstream's to refuse.
+ * Append to out the body of a request for a stream, asking for its usage.
+ * Whether it is there.
  */
 static bool
-ask_usage(struct exchange *x, struct buf *out)
+ask_usage(const struct exchange *x, struct buf *out)
 {
-	static const char yes[] = "{\"include_usage\":true}";
-	struct json_span options = {yes, sizeof(yes) - 1};
-	struct json_span given = json_member_value(x->body.data, x->body.len,
-	    "stream_options");
+	static const struct json_span yes = {"true", 4}, none = {"{}", 2};
+	struct json_span options = json_member_value(x->body.data,
+	    x->body.len, "stream_options");
 	struct buf merged;
+	int rc;
 
-	if (given.at != NULL && *given.at != '{' && *given.at != 'n')
-		return false;
-	buf_init(&merged, x->body.len + sizeof(yes) + 32);
-	if (given.at != NULL && *given.at == '{') {
-		const struct json_span is_true = {"true", 4};
-
-		json_put_with(&merged, given.at, given.len, "include_usage",
-		    &is_true);
-		options = (struct json_span){merged.data, merged.len};
-	}
-	json_put_with(out, x->body.data, x->body.len, "stream_options",
-	    &options);
+	/* Absent, or null. */
+	if (options.at == NULL || *options.at != '{')
+		options = none;
+	buf_init(&merged, x->body.len + 64);
+	rc = json_put_with(&merged, options.at, options.len, "include_usage",
+	    &yes);
+	options = (struct json_span){merged.data, merged.len};
+	if (rc == 0)
+		rc = json_put_with(out, x->body.data, x->body.len,
+		    "stream_options", &options);
 	buf_fini(&merged);
-	return !out->failed;
+	return rc == 0;
 }
 
+/*
+ * usage.ask: the client did not. Odd options are the upstream's to refuse;
+ * some change every chunk when there is usage to tell.
+ */
 static bool
 wants_usage_asked(const struct exchange *x)
 {
 	return x->gateway->conf->usage.ask && x->format->asks_usage &&
 	    x->facts.stream && !x->facts.usage_asked &&
+	    !x->facts.options_odd &&
 	    x->facts.verdict == WIRE_STORABLE;
 }
 

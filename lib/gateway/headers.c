@@ -20,6 +20,11 @@ static const char *const never_stored[] = {"Date", "Age", "Set-Cookie",
 static const char *const never_passed[] = {"X-Cache", "Cache-Status",
     "Alt-Svc", "X-Request-Id", NULL};
 
+/* Headers that speak of the very bytes of a body (RFC 9110, RFC 9530). */
+static const char *const about_bytes[] = {"ETag", "Content-MD5", "Digest",
+    "Content-Digest", "Repr-Digest", "Content-Length", "Content-Encoding",
+    "Content-Range", "Accept-Ranges", "Last-Modified", NULL};
+
 /* Request headers meant for Reprise alone. */
 static const char *const said_to_us[] = {"X-Cache-*", NULL};
 
@@ -59,6 +64,12 @@ bool
 headers_pass_down(const char *name)
 {
 	return !http_is_server_order(name) && !is_listed(name, never_passed);
+}
+
+bool
+headers_about_bytes(const char *name)
+{
+	return is_listed(name, about_bytes);
 }
 
 int

@@ -13,8 +13,8 @@ replay_header(void *arg, const char *name, const char *value)
 	struct exchange *x = arg;
 
 	/* What was said of the body in its other mode. */
-	if (x->cache == CACHE_STATUS_RESHAPED &&
-	    (strcasecmp(name, "Content-Type") == 0 ||
+	if (x->cache == CACHE_STATUS_RESHAPED && (headers_about_bytes(name) ||
+	    strcasecmp(name, "Content-Type") == 0 ||
 	    strcasecmp(name, "Cache-Control") == 0))
 		return 0;
 	http_response_header(&x->response, name, value);

@@ -109,6 +109,8 @@ pass_headers(struct relay *r, const struct http_headers *headers)
 		if (is_followed_stream(r) &&
 		    strcasecmp(h->name, "Content-Length") == 0)
 			continue;
+		if (r->filters && headers_about_bytes(h->name))
+			continue;
 		if (headers_pass_down(h->name))
 			http_response_header(response, h->name, h->value);
 		else if (strcasecmp(h->name, "X-Request-Id") == 0)
@@ -158,9 +160,10 @@ relay_head(void *arg, int status, const struct http_headers *headers)
 		recorder_head(&r->recorder, status,
 		    http_headers_get(headers, "Content-Type"),
 		    http_headers_get(headers, "Content-Encoding"));
+		r->filters = x->asks_usage && is_followed_stream(r) &&
+		    status == 200;
 		save_head(r, headers);
 	}
-	r->filters = x->asks_usage && is_followed_stream(r) && status == 200;
 	/*
 	 * Web servers want the whole request read before the answer. But an
 	 * upstream that answers well before it has all of an upload goes on
@@ -346,8 +349,11 @@ take_usage(struct relay *r)
 {
 	struct exchange *x = r->x;
 
-	if (r->recorder.usage == NULL)
+	/* What was asked for is the sum; chunks may have told parts of it. */
+	if (r->filter.usage != NULL) {
+		json_decref(r->recorder.usage);
 		r->recorder.usage = json_incref(r->filter.usage);
+	}
 	x->usage = json_incref(r->recorder.usage);
 	x->spent = wire_usage_tokens(x->usage);
 }
@@ -372,7 +378,8 @@ relay_end(struct relay *r, int rc, const struct err *err)
 	struct exchange *x = r->x;
 	struct err cut = ERR_INIT;
 
-	if (r->filters) {
+	/* An event that was broken off stays in the filter: it is of no use. */
+	if (r->filters && (rc == 0 || is_whole(r, err))) {
 		usage_filter_end(&r->filter);
 		pass_filtered(r);
 	}

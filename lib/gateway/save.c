@@ -69,6 +69,8 @@ save_head(struct relay *r, const struct http_headers *headers)
 		h = &headers->list[i];
 		if (strcasecmp(h->name, "Vary") == 0)
 			note_vary(r, h->value);
+		if (r->filters && headers_about_bytes(h->name))
+			continue;
 		if (headers_replayable(h->name, r->recorder.mode) &&
 		    http_headers_add(&r->replay, h->name, h->value) == -1)
 			recorder_refuse(&r->recorder, WIRE_MEMORY);

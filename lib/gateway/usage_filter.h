@@ -1,6 +1,7 @@
 /*
  * Taking the usage chunk out of a stream whose client did not ask for it
- * (usage.ask): what passes is what the upstream would have sent unasked.
+ * (usage.ask). All else passes as it came; some upstreams, when asked, say
+ * "usage":null in every other chunk.
  *
  * Bytes pass as they come, but for an event that is not whole yet. One
  * filter a stream, one thread at a time.

@@ -13,21 +13,27 @@ class Handler(http.server.BaseHTTPRequestHandler):
         double.requests.append((self.path, self.rfile.read(length)))
         self.send_response(200)
         self.send_header("Content-Type", double.content_type)
-        self.send_header("Content-Length", str(len(double.body)))
+        self.send_header("Content-Length",
+                         str(len(double.body) + double.missing))
         for name, value in double.headers.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(double.body)
+        self.close_connection = double.missing > 0
 
     def log_message(self, *args):
         pass
 
 
 class Double:
-    """answer(body) sets what every request gets; requests: (path, body)."""
+    """
+    answer(body) sets what every request gets; requests: (path, body).
+    missing: bytes that are announced beyond the body, and never come.
+    """
 
     def __init__(self):
         self.requests = []
+        self.missing = 0
         self.answer(b"{}")
         self.server = http.server.ThreadingHTTPServer(
             ("127.0.0.1", 0), Handler)

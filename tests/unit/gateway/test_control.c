@@ -262,6 +262,23 @@ test_what_is_replayed(void **state)
 }
 
 static void
+test_what_speaks_of_the_very_bytes(void **state)
+{
+	static const char *const bytes[] = {"etag", "Content-MD5", "Digest",
+	    "Repr-Digest", "content-digest", "Content-Length",
+	    "Content-Encoding"};
+	static const char *const meaning[] = {"Content-Type",
+	    "Content-Language", "Vary", "Access-Control-Allow-Origin"};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(bytes) / sizeof(bytes[0]); i++)
+		assert_true(headers_about_bytes(bytes[i]));
+	for (i = 0; i < sizeof(meaning) / sizeof(meaning[0]); i++)
+		assert_false(headers_about_bytes(meaning[i]));
+}
+
+static void
 test_what_goes_upstream(void **state)
 {
 	struct http_headers in, out;
@@ -298,6 +315,7 @@ main(void)
 	    cmocka_unit_test(test_directives),
 	    cmocka_unit_test(test_ttl_and_namespace),
 	    cmocka_unit_test(test_what_is_replayed),
+	    cmocka_unit_test(test_what_speaks_of_the_very_bytes),
 	    cmocka_unit_test(test_what_goes_upstream),
 	};
 
