@@ -13,6 +13,7 @@ static const struct {
     {"reasoning_content", WIRE_CHOICE_CONTENT},
     {"refusal", WIRE_CHOICE_CONTENT},
     {"audio", WIRE_CHOICE_CONTENT},
+    {"images", WIRE_CHOICE_CONTENT}, /* OpenRouter, beside content "" */
     {"tool_calls", WIRE_CHOICE_CONTENT | WIRE_CHOICE_CALLS_TOOLS},
     {"function_call", WIRE_CHOICE_CONTENT | WIRE_CHOICE_CALLS_TOOLS},
 };

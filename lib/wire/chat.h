@@ -2,7 +2,7 @@
  * OpenAI's chat completions, POST /v1/chat/completions, and what the many
  * servers that speak it send (platform.openai.com, "Chat"; the streaming
  * rules are those of wire/choices.h). The members of its row; an answer's
- * content is text, reasoning, a refusal, audio or a call of a tool.
+ * content is text, reasoning, a refusal, audio, images or a call of a tool.
  */
 #ifndef WIRE_CHAT_H
 #define WIRE_CHAT_H

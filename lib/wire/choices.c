@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* More than any server offers as "n"; a higher index is not believed. */
 enum { CHOICES_MAX = 1024 };
@@ -14,8 +15,13 @@ struct choices {
 };
 
 /*
- * What a finish_reason says beyond "finished". error: OpenRouter and vLLM;
- * abort: vLLM and SGLang; insufficient_system_resource: DeepSeek.
+ * What a finish_reason says beyond "finished", in any case of letters. An
+ * answer that was taken back or went wrong must not pass for a whole one,
+ * so that the dialects count: after OpenAI's words those of Mistral
+ * (model_length, error), Cohere and Gemini (max_tokens), Zhipu (sensitive,
+ * network_error, model_context_window_exceeded), Gemini (safety to
+ * malformed_function_call), Bedrock (guardrail_intervened), vLLM and SGLang
+ * (abort), DeepSeek (insufficient_system_resource).
  */
 static const struct {
 	const char *word;
@@ -25,6 +31,20 @@ static const struct {
     {"tool_calls", WIRE_CHOICE_CALLS_TOOLS},
     {"function_call", WIRE_CHOICE_CALLS_TOOLS},
     {"content_filter", WIRE_CHOICE_FILTERED},
+    {"model_length", WIRE_CHOICE_BY_LENGTH},
+    {"max_tokens", WIRE_CHOICE_BY_LENGTH},
+    {"model_context_window_exceeded", WIRE_CHOICE_BY_LENGTH},
+    {"sensitive", WIRE_CHOICE_FILTERED},
+    {"safety", WIRE_CHOICE_FILTERED},
+    {"recitation", WIRE_CHOICE_FILTERED},
+    {"blocklist", WIRE_CHOICE_FILTERED},
+    {"prohibited_content", WIRE_CHOICE_FILTERED},
+    {"spii", WIRE_CHOICE_FILTERED},
+    {"image_safety", WIRE_CHOICE_FILTERED},
+    {"guardrail_intervened", WIRE_CHOICE_FILTERED},
+    {"function_call_filter", WIRE_CHOICE_FAILED},
+    {"malformed_function_call", WIRE_CHOICE_FAILED},
+    {"network_error", WIRE_CHOICE_FAILED},
     {"error", WIRE_CHOICE_FAILED},
     {"abort", WIRE_CHOICE_FAILED},
     {"insufficient_system_resource", WIRE_CHOICE_FAILED},
@@ -34,13 +54,16 @@ static unsigned
 reason_flags(const json_t *reason)
 {
 	const char *word = json_string_value(reason);
-	size_t i;
+	size_t i, len;
 
 	/* "" is how some servers write null. */
 	if (word == NULL || word[0] == '\0')
 		return 0;
+	/* Gemini: "content_filter: RECITATION". */
+	len = strcspn(word, ":");
 	for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
-		if (strcmp(word, reasons[i].word) == 0)
+		if (strlen(reasons[i].word) == len &&
+		    strncasecmp(word, reasons[i].word, len) == 0)
 			return WIRE_CHOICE_FINISHED | reasons[i].flags;
 	return WIRE_CHOICE_FINISHED;
 }
@@ -166,21 +189,45 @@ add_choice(struct wire_stream *s, const json_t *choice, size_t place,
 	s->calls_tools = s->calls_tools || flags & WIRE_CHOICE_CALLS_TOOLS;
 }
 
+/*
+ * Keep the usage a chunk tells: as OpenAI has it, or as Groq does where it
+ * was not asked for.
+ */
+static void
+keep_usage(struct wire_stream *s, const json_t *chunk)
+{
+	json_t *usage = json_object_get(chunk, "usage");
+
+	if (!json_is_object(usage))
+		usage = json_object_get(json_object_get(chunk, "x_groq"),
+		    "usage");
+	if (!json_is_object(usage))
+		return;
+	json_decref(s->usage);
+	s->usage = json_incref(usage);
+}
+
+/* Whether a chunk tells of an error; Groq has a place of its own for it. */
+static bool
+is_error(const json_t *chunk)
+{
+	const json_t *groq = json_object_get(chunk, "x_groq");
+
+	return wire_is_error(chunk, "choices") ||
+	    wire_is_set(json_object_get(groq, "error"));
+}
+
 static void
 add_chunk(struct wire_stream *s, const json_t *chunk, wire_choice_fn *content)
 {
-	json_t *usage = json_object_get(chunk, "usage");
 	json_t *choices = json_object_get(chunk, "choices");
 	size_t i;
 
-	if (json_is_object(usage)) {
-		json_decref(s->usage);
-		s->usage = json_incref(usage);
-	}
+	keep_usage(s, chunk);
 	if (!json_is_object(chunk) ||
 	    (wire_is_set(choices) && !json_is_array(choices)))
 		wire_stream_fault(s, WIRE_BAD_JSON);
-	else if (wire_is_error(chunk, "choices"))
+	else if (is_error(chunk))
 		wire_stream_fault(s, WIRE_ERROR_EVENT);
 	for (i = 0; i < json_array_size(choices); i++)
 		add_choice(s, json_array_get(choices, i), i, content);

@@ -37,6 +37,11 @@ static const struct golden streams[] = {
     GOOD("openrouter.sse"),
     GOOD("openrouter-details.sse"),
     GOOD("groq.sse"),
+    GOOD("images.sse"),
+    {"mistral-length.sse", WIRE_STORABLE, WIRE_LENGTH},
+    BAD("bad-groq-error.sse", WIRE_ERROR_EVENT),
+    BAD("bad-gemini-safety.sse", WIRE_FILTERED),
+    BAD("bad-gemini-filter.sse", WIRE_FILTERED),
     BAD("bad-error.sse", WIRE_ERROR_EVENT),
     BAD("bad-error-done.sse", WIRE_ERROR_EVENT),
     BAD("bad-error-after-finish.sse", WIRE_ERROR_EVENT),
@@ -101,6 +106,9 @@ static const struct golden jsons[] = {
     {"deepseek-tools.json", WIRE_STORABLE, WIRE_TOOL_CALLS},
     GOOD("openrouter.json"),
     GOOD("groq.json"),
+    GOOD("images.json"),
+    BAD("bad-gemini-malformed-call.json", WIRE_ERROR_ANSWER),
+    BAD("bad-sensitive.json", WIRE_FILTERED),
     GOOD("white-space.json"),
     BAD("bad-content-filter.json", WIRE_FILTERED),
     BAD("bad-error.json", WIRE_ERROR_ANSWER),
@@ -170,6 +178,7 @@ test_usage(void **state)
 	golden_check_usage(&set, "usage.sse", 13);
 	golden_check_usage(&set, "length.sse", 13);
 	golden_check_usage(&set, "bad-usage-only.sse", 13);
+	golden_check_usage(&set, "groq.sse", 13);
 	golden_check_usage(&set, "plain.sse", 0);
 	golden_check_usage(&set, "plain.json", 13);
 	golden_check_usage(&set, "bad-content-filter.json", 13);
