@@ -14,6 +14,13 @@ wire_rerank_judge_request(const json_t *body)
 	return WIRE_BODY_SHAPE;
 }
 
+/* The name of the list: Voyage and Pinecone call it "data". */
+static const char *
+list_name(const json_t *body)
+{
+	return json_object_get(body, "results") != NULL ? "results" : "data";
+}
+
 /* Which document, and how relevant it is. */
 static bool
 is_result(const json_t *result)
@@ -45,14 +52,15 @@ enum wire_verdict
 wire_rerank_judge_json(const json_t *body, const struct wire_policy *policy,
     json_t **usage)
 {
-	const json_t *results = json_object_get(body, "results");
+	const char *name = list_name(body);
+	const json_t *results = json_object_get(body, name);
 	size_t i;
 
 	(void)policy;
 	*usage = json_incref(usage_of(body));
 	if (!json_is_object(body))
 		return WIRE_BAD_JSON;
-	if (wire_is_error(body, "results"))
+	if (wire_is_error(body, name))
 		return WIRE_ERROR_ANSWER;
 	if (wire_is_set(results) && !json_is_array(results))
 		return WIRE_BAD_JSON;

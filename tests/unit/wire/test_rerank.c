@@ -10,10 +10,13 @@ static const struct golden jsons[] = {
     GOOD("error-null.json"),
     GOOD("jina.json"),
     GOOD("meta-of-nothing.json"),
+    GOOD("pinecone.json"),
     GOOD("score.json"),
     GOOD("usage-and-meta.json"),
     GOOD("vllm.json"),
+    GOOD("voyage.json"),
     BAD("bad-array.json", WIRE_BAD_JSON),
+    BAD("bad-data-of-vectors.json", WIRE_BAD_JSON),
     BAD("bad-detail.json", WIRE_ERROR_ANSWER),
     BAD("bad-empty-results.json", WIRE_EMPTY),
     BAD("bad-error-with-results.json", WIRE_ERROR_ANSWER),
@@ -77,6 +80,7 @@ test_usage(void **state)
 	(void)state;
 	golden_check_usage(&set, "jina.json", 23);
 	golden_check_usage(&set, "vllm.json", 23);
+	golden_check_usage(&set, "voyage.json", 23);
 	golden_check_usage(&set, "cohere-tokens.json", 21);
 	golden_check_usage(&set, "usage-and-meta.json", 23);
 	golden_check_usage(&set, "bad-error-with-results.json", 23);
