@@ -302,7 +302,8 @@ wire_usage_tokens(const json_t *usage)
 	tokens.completion =
 	    count_of(usage, "completion_tokens", "output_tokens");
 	tokens.total = count_of(usage, "total_tokens", "total_tokens");
-	if (tokens.total == 0)
-		tokens.total = tokens.prompt + tokens.completion;
+	if (tokens.total == 0 && __builtin_add_overflow(tokens.prompt,
+	    tokens.completion, &tokens.total))
+		tokens.total = INT64_MAX;
 	return tokens;
 }

@@ -115,6 +115,9 @@ test_usage_tokens(void **state)
 	expect_tokens("{\"prompt_tokens\":9,\"total_tokens\":9}", 9, 0, 9);
 	expect_tokens("{\"prompt_tokens\":\"9\",\"completion_tokens\":-4,"
 		      "\"total_tokens\":null}", 0, 0, 0);
+	expect_tokens("{\"input_tokens\":9223372036854775807,"
+		      "\"output_tokens\":9223372036854775807}", INT64_MAX,
+	    INT64_MAX, INT64_MAX);
 	expect_tokens("{}", 0, 0, 0);
 	expect_tokens("[]", 0, 0, 0);
 	expect_tokens("null", 0, 0, 0);
