@@ -1,5 +1,7 @@
 #include "gateway/batch.h"
 
+#include "wire/usage.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,12 +93,6 @@ batch_drop_hits(struct batch *b)
 	b->n_hits = 0;
 }
 
-bool
-batch_same_model(const json_t *a, const json_t *b)
-{
-	return (a == NULL && b == NULL) || json_equal(a, b);
-}
-
 const struct wire_embeddings *
 batch_first_hit(const struct batch *b)
 {
@@ -111,12 +107,12 @@ batch_first_hit(const struct batch *b)
 static bool
 hits_agree(const struct batch *b)
 {
-	const json_t *model = batch_first_hit(b)->model;
+	const struct wire_embeddings *first = batch_first_hit(b);
 	size_t i;
 
 	for (i = 0; i < b->in.n_unique; i++) {
 		if (b->parts[i].hit &&
-		    !batch_same_model(b->parts[i].stored.model, model))
+		    !wire_embeddings_alike(&b->parts[i].stored, first))
 			return false;
 	}
 	return true;
@@ -165,33 +161,36 @@ batch_look_up(struct batch *b)
 
 /* ---- putting together --------------------------------------------------- */
 
-void
+int
 batch_add_usage(json_t **sum, const json_t *more)
 {
 	json_t *both = wire_usage_add(*sum, more);
 
+	if (both == NULL)
+		return *sum == NULL && more == NULL ? 0 : -1;
 	json_decref(*sum);
 	*sum = both;
+	return 0;
 }
 
 int
 bill_make(const struct batch *b, struct bill *bill)
 {
 	bool *asked = calloc(b->in.n_unique, sizeof(*asked));
+	int rc = asked != NULL ? 0 : -1;
 	size_t i, u;
 
 	memset(bill, 0, sizeof(*bill));
-	if (asked == NULL)
-		return -1;
-	for (i = 0; i < b->in.n; i++) {
+	for (i = 0; i < b->in.n && rc == 0; i++) {
 		u = b->in.unique_of[i];
-		batch_add_usage(&bill->total, b->parts[u].usage);
-		if (b->parts[u].hit || asked[u])
-			batch_add_usage(&bill->saved, b->parts[u].usage);
+		rc = batch_add_usage(&bill->total, b->parts[u].usage);
+		if (rc == 0 && (b->parts[u].hit || asked[u]))
+			rc = batch_add_usage(&bill->saved,
+			    b->parts[u].usage);
 		asked[u] = true;
 	}
 	free(asked);
-	return 0;
+	return rc;
 }
 
 void

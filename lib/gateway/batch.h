@@ -49,8 +49,8 @@ int batch_init(struct batch *b, struct exchange *x);
 void batch_fini(struct batch *b);
 
 /*
- * Look all questions up and mark those that are answered, all by the same
- * model. Sets x->fwd, and x->verdict when nothing that is missing could be
+ * Look all questions up and mark those that are answered, all by vectors
+ * that may stand together. Sets x->fwd, and x->verdict when nothing that is missing could be
  * stored.
  */
 void batch_look_up(struct batch *b);
@@ -61,11 +61,11 @@ void batch_drop_hits(struct batch *b);
 /* The answer of the first hit; there must be one. */
 const struct wire_embeddings *batch_first_hit(const struct batch *b);
 
-/* Whether two answers name the same model, or both name none. */
-bool batch_same_model(const json_t *a, const json_t *b);
-
-/* Add a usage, or NULL, to *sum, which may be NULL. */
-void batch_add_usage(json_t **sum, const json_t *more);
+/*
+ * Add a usage, or NULL, to *sum, which may be NULL. 0; or -1 when memory is
+ * short, and *sum is as it was.
+ */
+int batch_add_usage(json_t **sum, const json_t *more);
 
 /* What an answer costs, and what of that was not asked for this time. */
 struct bill {
@@ -74,7 +74,7 @@ struct bill {
 
 /*
  * Add up what each place costs: a repeat costs again, a hit is saved. 0, or
- * -1 when memory is short. End with bill_fini.
+ * -1 when memory is short. End with bill_fini in either case.
  */
 int bill_make(const struct batch *b, struct bill *bill);
 

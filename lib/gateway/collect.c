@@ -3,13 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Headers that speak of the very bytes of a body. */
-static const char *const about_bytes[] = {"ETag", "Content-MD5", "Digest",
-    "Content-Digest", "Repr-Digest", "Content-Length", "Accept-Ranges",
-    "Last-Modified"};
-
-enum { N_ABOUT_BYTES = sizeof(about_bytes) / sizeof(about_bytes[0]) };
-
 static void
 begin(struct collect *c, struct exchange *x, bool client_left)
 {
@@ -88,6 +81,20 @@ begin_passing(struct collect *c, enum wire_verdict why)
 	return rc;
 }
 
+/* Drop what speaks of the very bytes of a body that is replaced. */
+static void
+drop_about_bytes(struct http_headers *headers)
+{
+	size_t i = 0;
+
+	while (i < headers->count) {
+		if (headers_about_bytes(headers->list[i].name))
+			http_headers_remove(headers, headers->list[i].name);
+		else
+			i++;
+	}
+}
+
 static int
 keep_headers(struct collect *c, const struct http_headers *headers)
 {
@@ -106,7 +113,6 @@ on_head(void *arg, int status, const struct http_headers *headers)
 {
 	struct collect *c = arg;
 	enum wire_verdict verdict;
-	size_t i;
 
 	c->status = c->record.status = status;
 	if (keep_headers(c, headers) == -1)
@@ -115,8 +121,7 @@ on_head(void *arg, int status, const struct http_headers *headers)
 	if (verdict != WIRE_STORABLE)
 		return begin_passing(c, verdict);
 	save_head(&c->record, &c->headers);
-	for (i = 0; i < N_ABOUT_BYTES; i++)
-		http_headers_remove(&c->record.replay, about_bytes[i]);
+	drop_about_bytes(&c->record.replay);
 	return 0;
 }
 
@@ -204,10 +209,9 @@ collect_send(struct collect *c, const char *body, size_t len, bool made)
 {
 	static const struct err none = ERR_INIT;
 	char length[24];
-	size_t i;
 
-	for (i = 0; made && i < N_ABOUT_BYTES; i++)
-		http_headers_remove(&c->headers, about_bytes[i]);
+	if (made)
+		drop_about_bytes(&c->headers);
 	snprintf(length, sizeof(length), "%zu", len);
 	http_headers_set(&c->headers, "Content-Length", length);
 	c->pass.client_left = c->record.client_left;

@@ -6,6 +6,8 @@
  */
 #include "gateway/batch.h"
 
+#include "wire/usage.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,18 +187,16 @@ ask(struct batch *b)
 	return result == COLLECT_WHOLE;
 }
 
-/*
- * Whether an answer that is no list of embeddings may go to the client:
- * it is whole, and one to what the client asked or an error.
- */
+/* A usage that is shared out among thousands of inputs is not to be long. */
+enum { USAGE_BYTES_MAX = 2048 };
+
+/* Whether an answer is whole, but no list of vectors to be merged. */
 static bool
-may_pass(const struct batch *b, enum wire_verdict verdict)
+is_of_another_kind(const struct batch *b, enum wire_verdict verdict)
 {
 	const struct buf *body = &b->collect.body;
 
-	if (verdict == WIRE_ERROR_ANSWER)
-		return true;
-	if (is_altered(b) || b->collect.ended_by_close)
+	if (b->collect.ended_by_close)
 		return false;
 	return verdict == WIRE_BAD_JSON || (verdict == WIRE_EMPTY &&
 	    json_member_value(body->data, body->len, "data").at == NULL);
@@ -205,10 +205,15 @@ may_pass(const struct batch *b, enum wire_verdict verdict)
 static void
 refuse_answer(struct batch *b, enum wire_verdict verdict)
 {
+	bool other_kind = is_of_another_kind(b, verdict);
 	struct err err = ERR_INIT;
 
-	if (may_pass(b, verdict)) {
+	if (verdict == WIRE_ERROR_ANSWER || (other_kind && !is_altered(b))) {
 		collect_pass(&b->collect, verdict);
+		return;
+	}
+	if (other_kind) {
+		ask_as_it_was(b, verdict);
 		return;
 	}
 	err_set(&err, verdict == WIRE_MEMORY ? ERR_MEMORY :
@@ -224,14 +229,23 @@ read_answer(struct batch *b)
 {
 	const struct buf *body = &b->collect.body;
 	enum wire_verdict verdict;
+	int rc;
 
 	wire_embeddings_fini(&b->fresh);
-	if (wire_embeddings_read(&b->fresh, body->data != NULL ? body->data :
-	    "", body->len, b->in.n_unique - b->n_hits, &verdict) == -1) {
+	rc = wire_embeddings_read(&b->fresh, body->data != NULL ? body->data :
+	    "", body->len, b->in.n_unique - b->n_hits, &verdict);
+	if (rc == 0 && b->fresh.usage_text.len > USAGE_BYTES_MAX) {
+		verdict = WIRE_BAD_JSON;
+		rc = -1;
+	}
+	if (rc == 0 && batch_add_usage(&b->spent, b->fresh.usage) == -1) {
+		verdict = WIRE_MEMORY;
+		rc = -1;
+	}
+	if (rc == -1) {
 		refuse_answer(b, verdict);
 		return false;
 	}
-	batch_add_usage(&b->spent, b->fresh.usage);
 	b->x->spent = wire_usage_tokens(b->spent);
 	return true;
 }
@@ -307,30 +321,37 @@ send_answer(struct batch *b, const struct bill *bill)
 	buf_fini(&body);
 }
 
-/* Ask, check, store, answer. */
+/* Store and answer, once all is here. */
+static void
+finish_miss(struct batch *b)
+{
+	struct err err = ERR_INIT;
+	struct bill bill = {NULL, NULL};
+
+	if (deal_out(b) == -1 || bill_make(b, &bill) == -1) {
+		err_set(&err, ERR_MEMORY, "out of memory");
+		collect_fail(&b->collect, WIRE_MEMORY, &err);
+	} else {
+		store_parts(b);
+		send_answer(b, &bill);
+	}
+	bill_fini(&bill);
+}
+
+/* Ask and check. */
 static void
 serve_miss(struct batch *b)
 {
-	struct err err = ERR_INIT;
-	struct bill bill;
-
 	if (!ask(b) || !read_answer(b))
 		return;
 	if (b->n_hits > 0 &&
-	    !batch_same_model(b->fresh.model, batch_first_hit(b)->model)) {
+	    !wire_embeddings_alike(&b->fresh, batch_first_hit(b))) {
 		/* The model behind the name has changed: all anew. */
 		batch_drop_hits(b);
 		if (!ask(b) || !read_answer(b))
 			return;
 	}
-	if (deal_out(b) == -1 || bill_make(b, &bill) == -1) {
-		err_set(&err, ERR_MEMORY, "out of memory");
-		collect_fail(&b->collect, WIRE_MEMORY, &err);
-		return;
-	}
-	store_parts(b);
-	send_answer(b, &bill);
-	bill_fini(&bill);
+	finish_miss(b);
 }
 
 /* ---- the walk ----------------------------------------------------------- */

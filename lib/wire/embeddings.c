@@ -27,15 +27,14 @@ is_vector(const json_t *value)
 	return json_array_size(value) > 0;
 }
 
+/* An element that says its place says this one. */
 static bool
-is_element(const json_t *element, size_t place)
+is_at(const json_t *element, size_t place)
 {
 	const json_t *index = json_object_get(element, "index");
 
-	if (index != NULL && (!json_is_number(index) ||
-	    json_number_value(index) != (double)place))
-		return false;
-	return is_vector(json_object_get(element, "embedding"));
+	return index == NULL || (json_is_number(index) &&
+	    json_number_value(index) == (double)place);
 }
 
 enum wire_verdict
@@ -55,7 +54,11 @@ wire_embeddings_judge(const json_t *body, size_t expected)
 	if (expected != WIRE_EMBEDDINGS_ANY && n != expected)
 		return WIRE_MISMATCH;
 	for (i = 0; i < n; i++)
-		if (!is_element(json_array_get(data, i), i))
+		if (!is_vector(json_object_get(json_array_get(data, i),
+		    "embedding")))
+			return WIRE_BAD_JSON;
+	for (i = 0; i < n; i++)
+		if (!is_at(json_array_get(data, i), i))
 			return WIRE_MISMATCH;
 	return WIRE_STORABLE;
 }

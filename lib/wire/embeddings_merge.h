@@ -4,8 +4,7 @@
  * carried as the text they came in, byte for byte: they are never parsed
  * into numbers, and so keep every digit. All functions: any thread.
  *
- * The answer is OpenAI's "list" object (POST /v1/embeddings); the usage
- * objects are any format's.
+ * The answer is OpenAI's "list" object (POST /v1/embeddings).
  */
 #ifndef WIRE_EMBEDDINGS_MERGE_H
 #define WIRE_EMBEDDINGS_MERGE_H
@@ -15,6 +14,7 @@
 #include "wire/verdict.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /* An answer taken apart; all spans borrow from text. */
@@ -34,13 +34,14 @@ struct wire_embeddings {
  * *out; expected: how many inputs were asked. 0, and *out is to be ended
  * with wire_embeddings_fini; or -1 (nothing to end) with *verdict:
  *
- *	WIRE_BAD_JSON      not an object, the same key twice, "data" no array
+ *	WIRE_BAD_JSON      not an object, the same key twice, "data" no array;
+ *	                   an element whose "embedding" is neither a non-empty
+ *	                   array of numbers nor a non-empty string (several
+ *	                   vectors an input, sparse ones)
  *	WIRE_ERROR_ANSWER  it carries an error
  *	WIRE_EMPTY         no "data", or nothing in it
  *	WIRE_MISMATCH      another number of elements; an element whose "index"
- *	                   is not its place (some servers leave it out: fine);
- *	                   one whose "embedding" is neither a non-empty array
- *	                   of numbers nor a non-empty string
+ *	                   is not its place (some servers leave it out: fine)
  *	WIRE_MEMORY
  */
 int wire_embeddings_read(struct wire_embeddings *out, const char *text,
@@ -50,24 +51,12 @@ int wire_embeddings_read(struct wire_embeddings *out, const char *text,
 void wire_embeddings_fini(struct wire_embeddings *e);
 
 /*
- * Share the usage of a batch out among its n inputs in proportion to
- * weights[0..n-1] (evenly when they are all 0): a new array of n usage
- * values, or NULL when memory is short. Integers are shared by largest
- * remainder, so that the shares add up to the whole; reals by proportion;
- * objects member by member; of anything else everybody gets a copy. usage
- * is not NULL.
+ * Whether two answers (of one element at least) may stand in one: their
+ * models have the same name, or none, and their first vectors the same form
+ * and width.
  */
-json_t *wire_usage_share(const json_t *usage, const size_t *weights,
-    size_t n);
-
-/*
- * Add the usage `more` to `sum`: numbers add up (integers no further than
- * they reach), objects member by member; members that only one of them has
- * are kept, also where the other has null; anything else stays as it is in
- * sum. Either may be NULL. A new value that shares nothing with them; or
- * NULL when both are NULL or memory is short.
- */
-json_t *wire_usage_add(const json_t *sum, const json_t *more);
+bool wire_embeddings_alike(const struct wire_embeddings *a,
+    const struct wire_embeddings *b);
 
 /*
  * Append an answer: tmpl's text with these n elements as its "data", and

@@ -7,6 +7,7 @@
 #include "../../unit/wire/embeddings_rules.h"
 
 #include "wire/format.h"
+#include "wire/usage.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
