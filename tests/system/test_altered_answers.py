@@ -12,6 +12,7 @@ ABOUT_BYTES = ["ETag", "Content-MD5", "Digest", "Content-Digest",
 HEADERS = {"X-Model-Tier": "9", **dict.fromkeys(ABOUT_BYTES, '"a=b"')}
 
 OPTIONS = {"cache.cross_mode": "on", "usage.ask": "on"}
+BEAT = b": heartbeat\n\n"
 
 
 @pytest.fixture
@@ -23,6 +24,13 @@ def double():
 @pytest.fixture
 def site(memcached, double):
     with Site(memcached=memcached, demo=double, options=OPTIONS) as s:
+        yield s
+
+
+@pytest.fixture(scope="module")
+def asking(memcached, demo):
+    with Site(memcached=memcached, demo=demo,
+              options={"usage.ask": "on", "server.heartbeat": "50ms"}) as s:
         yield s
 
 
@@ -108,6 +116,32 @@ def test_no_half_of_the_usage_when_the_upstream_breaks_off(
     events = sse_events(response.body[len(whole):])
     assert [set(json.loads(e)) for e in events] == [{"error"}]
     assert site.record(response)["not_stored"] == "broken"
+
+
+@pytest.mark.parametrize("knobs", [
+    {"gap": 40, "words": 20}, {"split": 100, "gap": 20, "words": 2},
+    {"length": 1, "gap": 40, "words": 20}], ids=str)
+def test_usage_is_taken_out_for_clients_that_leave(asking, prompt, knobs):
+    stream = asking.send_ask(CHAT, prompt, True, knobs).head()
+    stream.read_until(b"\n\n")
+    stream.close()
+    record = asking.records.of(stream.header("X-Request-Id"))
+    assert record["aborted"] and record["not_stored"] is None
+    assert record["tokens_spent"] > 0
+    hit = asking.ask(CHAT, prompt, True)
+    assert hit.header("X-Cache") == "HIT (exact)"
+    assert all(json.loads(e)["choices"]
+               for e in sse_events(hit.body)[:-1])
+    assert sse_events(hit.body)[-1] == b"[DONE]"
+
+
+def test_heartbeats_stand_between_events(asking, prompt):
+    knobs = {"split": 100, "gap": 120, "words": 2}
+    miss = asking.ask(CHAT, prompt, True, knobs)
+    hit = asking.ask(CHAT, prompt, True)
+    assert hit.header("X-Cache") == "HIT (exact)"
+    assert BEAT in miss.body and BEAT not in hit.body
+    assert miss.body.replace(BEAT, b"") == hit.body
 
 
 def test_a_reshaped_answer_is_bounded(site, double, prompt):
