@@ -58,16 +58,13 @@ static const struct wire_fold_rule choice_rules[] = {
     {.name = "message", .how = WIRE_FOLD_REFUSED},
     {.name = "logprobs", .how = WIRE_FOLD_OBJECT, .inner = logprobs_rules},
     {.name = "finish_reason", .how = WIRE_FOLD_LAST},
+    {.name = "content_filter_results", .how = WIRE_FOLD_SETTLED},
     {.how = WIRE_FOLD_ONCE},
 };
 
 static const struct wire_fold_rule chunk_rules[] = {
     {.name = "choices", .how = WIRE_FOLD_INDEXED, .inner = choice_rules},
-    {.name = "usage", .how = WIRE_FOLD_LAST},
-    {.name = "service_tier", .how = WIRE_FOLD_LAST},
-    {.name = "system_fingerprint", .how = WIRE_FOLD_LAST},
-    {.name = "obfuscation", .how = WIRE_FOLD_DROPPED},
-    {.how = WIRE_FOLD_SAME},
+    WIRE_CHUNK_RULES,
 };
 
 /* A message says who speaks, before all else; a stream may leave it open. */
@@ -194,7 +191,7 @@ first_logprobs(const struct writer *w)
 
 	if (!json_is_object(all))
 		return json_incref(all);
-	first = json_copy(all);
+	first = wire_copy(all);
 	for (i = 0; i < N_TEXTS; i++) {
 		if (entries_for(w, i) != NULL && json_object_set_new(first,
 		    texts[i].name, json_array()) != 0) {
@@ -286,11 +283,14 @@ first_delta(const struct writer *w)
 static int
 put_first(struct writer *w)
 {
-	json_t *delta = first_delta(w);
+	json_t *delta = first_delta(w), *logprobs = first_logprobs(w);
 
-	if (delta == NULL)
-		return -1;
-	return put_delta(w, delta, first_logprobs(w));
+	if (delta != NULL && (logprobs != NULL ||
+	    json_object_get(w->choice, "logprobs") == NULL))
+		return put_delta(w, delta, logprobs);
+	json_decref(delta);
+	json_decref(logprobs);
+	return -1;
 }
 
 static int
@@ -321,7 +321,7 @@ opened(json_t *call, const char *text)
 
 	if (!json_is_object(call) || (value != NULL && !json_is_string(value)))
 		return NULL;
-	out = json_copy(call);
+	out = wire_copy(call);
 	if (value != NULL && json_object_set_new(out, text, json_string(""))) {
 		json_decref(out);
 		return NULL;

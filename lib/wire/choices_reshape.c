@@ -2,10 +2,14 @@
 
 #include "wire/payload.h"
 
-#include <stdint.h>
 #include <string.h>
 
 static const struct wire_policy any_policy = {true, true};
+
+const struct wire_fold_rule wire_groq_rules[] = {
+    {.name = "id", .how = WIRE_FOLD_SAME},
+    {.how = WIRE_FOLD_ONCE},
+};
 
 bool
 wire_choices_own(const json_t *value, const char *object)
@@ -55,7 +59,7 @@ chunks_begin(struct wire_chunks *c, struct buf *out, const json_t *answer,
 	c->out = out;
 	c->begun = false;
 	/* A copy of the first level; Jansson only counts a reference. */
-	c->chunk = json_copy((json_t *)(uintptr_t)answer);
+	c->chunk = wire_copy(answer);
 	if (c->chunk == NULL || prepare_usage(c->chunk, usage) != 0)
 		return -1;
 	return json_object_set_new(c->chunk, "object", json_string(object));
@@ -113,8 +117,11 @@ wire_chunk_choice(const json_t *choice)
 {
 	json_t *out = json_object();
 
-	json_object_set(out, "index", json_object_get(choice, "index"));
-	return out;
+	if (json_object_set(out, "index",
+	    json_object_get(choice, "index")) == 0)
+		return out;
+	json_decref(out);
+	return NULL;
 }
 
 int
@@ -156,29 +163,6 @@ wire_chunk_finish(json_t *out, json_t *choice, const char *const *known)
 	return 0;
 }
 
-bool
-wire_tokens_spell(const json_t *list, const char *name, const json_t *text)
-{
-	const char *at = json_string_value(text);
-	size_t left = json_string_length(text), i, len;
-	const json_t *token;
-
-	if (!json_is_array(list) || at == NULL)
-		return false;
-	for (i = 0; i < json_array_size(list); i++) {
-		token = json_array_get(list, i);
-		if (name != NULL)
-			token = json_object_get(token, name);
-		len = json_string_length(token);
-		if (!json_is_string(token) || len > left ||
-		    memcmp(at, json_string_value(token), len) != 0)
-			return false;
-		at += len;
-		left -= len;
-	}
-	return left == 0;
-}
-
 static int
 put_choices(struct wire_chunks *c, const json_t *choices,
     const struct wire_choices_shape *shape)
@@ -204,9 +188,10 @@ wire_choices_to_stream(struct buf *out, const json_t *answer, bool usage,
 	struct wire_chunks c;
 	int rc = -1;
 
-	/* obfuscation: padding of streams, which no JSON answer has. */
+	/* Padding of streams would be lost; no JSON answer has it. */
 	if (!is_storable(answer, shape) ||
-	    json_object_get(answer, "obfuscation") != NULL)
+	    json_object_get(answer, "obfuscation") != NULL ||
+	    json_object_get(answer, "p") != NULL)
 		return -1;
 	if (chunks_begin(&c, out, answer, shape->chunk_object, usage) == 0 &&
 	    put_choices(&c, json_object_get(answer, "choices"), shape) == 0)
@@ -259,6 +244,20 @@ settle_usage(json_t *whole, json_t *usage)
 	return json_object_set(whole, "usage", usage);
 }
 
+/* The first chunk that is about choices, or NULL. */
+static const json_t *
+first_of_choices(const json_t *payloads)
+{
+	json_t *payload;
+	size_t i;
+
+	json_array_foreach(payloads, i, payload) {
+		if (json_array_size(json_object_get(payload, "choices")) > 0)
+			return payload;
+	}
+	return NULL;
+}
+
 int
 wire_choices_to_json(struct buf *out, const json_t *payloads, json_t *usage,
     const struct wire_choices_shape *shape)
@@ -266,7 +265,7 @@ wire_choices_to_json(struct buf *out, const json_t *payloads, json_t *usage,
 	json_t *whole = json_object();
 	int rc = -1;
 
-	if (wire_choices_own(json_array_get(payloads, 0),
+	if (wire_choices_own(first_of_choices(payloads),
 	    shape->chunk_object) &&
 	    fold_payloads(whole, payloads, shape) == 0 &&
 	    settle_choices(whole, shape) == 0 &&

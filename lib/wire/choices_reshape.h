@@ -37,6 +37,29 @@ struct wire_choices_shape {
 	int (*settle)(json_t *choice);
 };
 
+/*
+ * What of a chunk both formats fold alike, but for the choices: the rows of
+ * a table, the last of all included. Azure's first chunk is about the
+ * prompt and says "" and 0 of all else; "obfuscation" (OpenAI) and "p"
+ * (Mistral) are padding.
+ */
+#define WIRE_CHUNK_RULES                                                       \
+	{.name = "id", .how = WIRE_FOLD_SETTLED},                              \
+	{.name = "object", .how = WIRE_FOLD_SETTLED},                          \
+	{.name = "created", .how = WIRE_FOLD_SETTLED},                         \
+	{.name = "model", .how = WIRE_FOLD_SETTLED},                           \
+	{.name = "usage", .how = WIRE_FOLD_LAST},                              \
+	{.name = "service_tier", .how = WIRE_FOLD_LAST},                       \
+	{.name = "system_fingerprint", .how = WIRE_FOLD_LAST},                 \
+	{.name = "x_groq", .how = WIRE_FOLD_OBJECT,                            \
+	    .inner = wire_groq_rules},                                         \
+	{.name = "obfuscation", .how = WIRE_FOLD_DROPPED},                     \
+	{.name = "p", .how = WIRE_FOLD_DROPPED},                               \
+	{.how = WIRE_FOLD_SAME}
+
+/* Of Groq's own object: its id first and again last, with the usage. */
+extern const struct wire_fold_rule wire_groq_rules[];
+
 /* Whether a value is an object whose "object" and choices are as named. */
 bool wire_choices_own(const json_t *value, const char *object);
 
@@ -63,12 +86,5 @@ json_t *wire_chunk_choice(const json_t *choice);
  */
 int wire_chunk_go_on(json_t *out, const json_t *choice, json_t *logprobs);
 int wire_chunk_finish(json_t *out, json_t *choice, const char *const *known);
-
-/*
- * Whether the strings in a list, each the member name of its element (or
- * the element itself when name is NULL), come to text when joined.
- */
-bool wire_tokens_spell(const json_t *list, const char *name,
-    const json_t *text);
 
 #endif

@@ -23,16 +23,13 @@ static const struct wire_fold_rule choice_rules[] = {
     {.name = "text", .how = WIRE_FOLD_TEXT},
     {.name = "logprobs", .how = WIRE_FOLD_OBJECT, .inner = logprobs_rules},
     {.name = "finish_reason", .how = WIRE_FOLD_LAST},
+    {.name = "content_filter_results", .how = WIRE_FOLD_SETTLED},
     {.how = WIRE_FOLD_ONCE},
 };
 
 static const struct wire_fold_rule chunk_rules[] = {
     {.name = "choices", .how = WIRE_FOLD_INDEXED, .inner = choice_rules},
-    {.name = "usage", .how = WIRE_FOLD_LAST},
-    {.name = "service_tier", .how = WIRE_FOLD_LAST},
-    {.name = "system_fingerprint", .how = WIRE_FOLD_LAST},
-    {.name = "obfuscation", .how = WIRE_FOLD_DROPPED},
-    {.how = WIRE_FOLD_SAME},
+    WIRE_CHUNK_RULES,
 };
 
 /* ---- an answer to chunks ------------------------------------------------ */

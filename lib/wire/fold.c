@@ -37,17 +37,23 @@ fold_last(json_t *whole, const char *name, json_t *value)
 	return json_object_set(whole, name, value);
 }
 
+static bool
+is_nothing(const json_t *value)
+{
+	if (json_is_integer(value))
+		return json_integer_value(value) == 0;
+	return !json_is_real(value) && !json_is_boolean(value) &&
+	    !wire_has_substance(value);
+}
+
 static int
 fold_settled(json_t *whole, const char *name, json_t *value)
 {
 	json_t *have = json_object_get(whole, name);
 
-	if (!json_is_string(value))
-		return -1;
-	if (json_string_length(have) == 0)
+	if (is_nothing(have))
 		return json_object_set(whole, name, value);
-	return json_string_length(value) == 0 || json_equal(have, value) ? 0
-									 : -1;
+	return is_nothing(value) || json_equal(have, value) ? 0 : -1;
 }
 
 /* The array that collects a member's parts. Borrowed; NULL without memory. */
@@ -125,20 +131,32 @@ indexed(json_t *list, json_int_t index)
 	return fresh;
 }
 
+/* Where a list's element belongs; -1: nowhere. */
+static json_int_t
+index_in(const json_t *list, const json_t *element,
+    const struct wire_fold_rule *rule)
+{
+	/* Where there is one choice, some servers do not number it. */
+	if (rule->how == WIRE_FOLD_INDEXED && json_array_size(list) == 1 &&
+	    json_object_get(element, "index") == NULL)
+		return 0;
+	return wire_fold_index(element);
+}
+
 static int
 fold_indexed(json_t *whole, const char *name, json_t *value,
-    const struct wire_fold_rule *inner)
+    const struct wire_fold_rule *rule)
 {
 	json_t *list = list_of(whole, name), *element, *into;
+	json_int_t index;
 	size_t i;
 
 	if (list == NULL || !json_is_array(value))
 		return -1;
 	json_array_foreach(value, i, element) {
-		if (wire_fold_index(element) == -1)
-			return -1;
-		into = indexed(list, wire_fold_index(element));
-		if (into == NULL || wire_fold(into, element, inner) != 0)
+		index = index_in(value, element, rule);
+		into = index < 0 ? NULL : indexed(list, index);
+		if (into == NULL || wire_fold(into, element, rule->inner) != 0)
 			return -1;
 	}
 	return 0;
@@ -170,7 +188,7 @@ fold_member(json_t *whole, const char *name, json_t *value,
 		return fold_object(whole, name, value, rule->inner);
 	case WIRE_FOLD_INDEXED:
 	case WIRE_FOLD_NUMBERED:
-		return fold_indexed(whole, name, value, rule->inner);
+		return fold_indexed(whole, name, value, rule);
 	default:
 		return -1;
 	}

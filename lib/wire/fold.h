@@ -18,12 +18,14 @@ enum wire_fold_how {
 	WIRE_FOLD_SAME,     /* one value, however often it comes */
 	WIRE_FOLD_ONCE,     /* in one chunk only: a second may be a sequel */
 	WIRE_FOLD_LAST,     /* the last, unless that is "" */
-	WIRE_FOLD_SETTLED,  /* one string; "" before or after it is nothing */
+	WIRE_FOLD_SETTLED,  /* one value; "", 0, {} or [] beside it is nothing */
 	WIRE_FOLD_TEXT,     /* pieces of one string */
 	WIRE_FOLD_LIST,     /* parts of one array */
 	WIRE_FOLD_OBJECT,   /* parts of one object, folded by inner */
-	WIRE_FOLD_INDEXED,  /* parts of objects known by their "index" */
-	WIRE_FOLD_NUMBERED, /* the same, 0 to n-1; the whole has no "index" */
+	WIRE_FOLD_INDEXED,  /* parts of objects known by their "index"; one
+			       alone that has none is the first */
+	WIRE_FOLD_NUMBERED, /* the same, but all are numbered, 0 to n-1; the
+			       whole has no "index" */
 	WIRE_FOLD_DROPPED,  /* left out */
 	WIRE_FOLD_REFUSED   /* null or nothing */
 };

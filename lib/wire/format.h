@@ -125,8 +125,9 @@ struct wire_format {
 
 	/*
 	 * Append the JSON answer that says what a whole stored stream says,
-	 * given as the array of its payloads (without "[DONE]"); usage: what
-	 * is known of it beside the stream, or NULL. 0 or -1, as above.
+	 * given as the array of its payloads (without "[DONE]"), which need
+	 * not be of its shape; usage: what is known of it beside the stream,
+	 * or NULL. 0 or -1, as above.
 	 */
 	int (*to_json)(struct buf *out, const json_t *payloads, json_t *usage);
 };

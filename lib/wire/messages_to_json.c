@@ -155,7 +155,7 @@ start_message(struct reader *r, json_t *payload)
 	    json_array_size(content) > 0 ||
 	    (wire_is_set(usage) && !json_is_object(usage)))
 		return -1;
-	r->message = json_copy(message);
+	r->message = wire_copy(message);
 	r->content = json_array();
 	r->end = json_object();
 	if (r->content == NULL || r->end == NULL)
@@ -182,13 +182,13 @@ start_block(struct reader *r, json_t *payload)
 	    !has_only(payload, "index", "content_block") ||
 	    !is_index(payload, json_array_size(r->content)))
 		return -1;
-	r->block = json_copy(block);
+	r->block = wire_copy(block);
 	r->called = false;
 	buf_reset(&r->text);
 	/* What is added to must be a copy of its own. */
 	citations = json_object_get(r->block, "citations");
 	if (json_is_array(citations) && json_object_set_new(r->block,
-	    "citations", json_copy(citations)) != 0)
+	    "citations", wire_copy(citations)) != 0)
 		return -1;
 	if (member != NULL)
 		return add_text(r, json_object_get(block, member));
@@ -388,7 +388,10 @@ put_message(struct buf *out, json_t *message)
 		if (value != NULL)
 			rc |= json_object_set(ordered, order[i], value);
 	}
+	/* What it could not add, it does not tell. */
 	rc |= json_object_update_missing(ordered, message);
+	if (json_object_size(ordered) != json_object_size(message))
+		rc = -1;
 	if (rc == 0)
 		rc = wire_put_json(out, ordered);
 	json_decref(ordered);

@@ -2,7 +2,6 @@
 
 #include "wire/payload.h"
 
-#include <stdint.h>
 
 bool
 wire_messages_owns_json(const json_t *answer)
@@ -143,6 +142,7 @@ static const struct block_kind {
     {"thinking", empty_thinking, put_thinking},
     {"tool_use", empty_input, put_input},
     {"server_tool_use", empty_input, put_input},
+    {"mcp_tool_use", empty_input, put_input},
 };
 
 static const struct block_kind *
@@ -179,7 +179,7 @@ put_block(struct buf *out, size_t index, json_t *block)
 
 	if (!wire_messages_may_reshape(block))
 		return -1;
-	shell = json_copy(block);
+	shell = wire_copy(block);
 	rc = put_content(&w, block, shell);
 	json_decref(shell);
 	if (rc != 0)
@@ -188,27 +188,63 @@ put_block(struct buf *out, size_t index, json_t *block)
 	    "content_block_stop", "index", (json_int_t)index));
 }
 
-/* What only the end of a stream tells. */
+/* What only the end of a stream tells, */
 static const char *const at_end[] = {
-    "stop_reason", "stop_sequence", "stop_details"};
+    "stop_reason", "stop_sequence", "stop_details", "container"};
 
-enum { N_AT_END = sizeof(at_end) / sizeof(at_end[0]) };
+/* and what stands there beside the delta, not in it. */
+static const char *const beside[] = {
+    "context_management", "input_transformations"};
+
+enum {
+	N_AT_END = sizeof(at_end) / sizeof(at_end[0]),
+	N_BESIDE = sizeof(beside) / sizeof(beside[0])
+};
+
+/* Copy the members of these names that an answer has. 0 or -1. */
+static int
+copy_members(json_t *to, const json_t *answer, const char *const *names,
+    size_t n)
+{
+	json_t *value;
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; i < n; i++) {
+		value = json_object_get(answer, names[i]);
+		if (value != NULL)
+			rc |= json_object_set(to, names[i], value);
+	}
+	return rc;
+}
+
+/* The same members are null as yet. */
+static int
+clear_members(json_t *message, const char *const *names, size_t n)
+{
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; i < n; i++) {
+		if (json_object_get(message, names[i]) != NULL)
+			rc |= json_object_set_new(message, names[i],
+			    json_null());
+	}
+	return rc;
+}
 
 /* The message at its start takes usage; its tokens are yet to come. */
 static int
 put_start(struct buf *out, const json_t *answer, json_t *usage)
 {
-	json_t *message = json_copy((json_t *)(uintptr_t)answer);
-	size_t i;
+	json_t *message = wire_copy(answer);
 	int rc = 0;
 
 	if (json_is_integer(json_object_get(usage, "output_tokens")))
 		rc |= json_object_set_new(usage, "output_tokens",
 		    json_integer(0));
-	for (i = 0; i < N_AT_END; i++)
-		if (json_object_get(message, at_end[i]) != NULL)
-			rc |= json_object_set_new(message, at_end[i],
-			    json_null());
+	rc |= clear_members(message, at_end, N_AT_END);
+	rc |= clear_members(message, beside, N_BESIDE);
 	rc |= json_object_set_new(message, "content", json_array());
 	rc |= json_object_set_new(message, "usage", usage);
 	if (rc == 0)
@@ -221,23 +257,17 @@ put_start(struct buf *out, const json_t *answer, json_t *usage)
 static int
 put_end(struct buf *out, const json_t *answer)
 {
-	json_t *delta = json_object(), *value;
-	size_t i;
-	int rc = 0;
+	json_t *delta = json_object(), *event;
+	int rc = copy_members(delta, answer, at_end, N_AT_END);
 
-	for (i = 0; i < N_AT_END; i++) {
-		value = json_object_get(answer, at_end[i]);
-		if (value != NULL)
-			rc |= json_object_set(delta, at_end[i], value);
-	}
+	event = json_pack("{s:s, s:o, s:O}", "type", "message_delta", "delta",
+	    delta, "usage", json_object_get(answer, "usage"));
+	rc |= copy_members(event, answer, beside, N_BESIDE);
 	if (rc == 0)
-		rc = put_event(out, json_pack("{s:s, s:O, s:O}", "type",
-		    "message_delta", "delta", delta, "usage",
-		    json_object_get(answer, "usage")));
-	json_decref(delta);
-	if (rc != 0)
-		return -1;
-	return put_event(out, json_pack("{s:s}", "type", "message_stop"));
+		return put_event(out, event) != 0 ? -1 :
+		    put_event(out, json_pack("{s:s}", "type", "message_stop"));
+	json_decref(event);
+	return -1;
 }
 
 int
@@ -251,7 +281,7 @@ wire_messages_to_stream(struct buf *out, const json_t *answer, bool usage)
 	if (!wire_messages_owns_json(answer) || !json_is_object(spent) ||
 	    json_array_size(content) > WIRE_MESSAGES_BLOCKS_MAX)
 		return -1;
-	if (put_start(out, answer, json_copy(spent)) != 0)
+	if (put_start(out, answer, wire_copy(spent)) != 0)
 		return -1;
 	for (i = 0; i < json_array_size(content); i++)
 		if (put_block(out, i, json_array_get(content, i)) != 0)

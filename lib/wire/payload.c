@@ -8,7 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECE_MAX = 40, EVENT_MAX = 512 * 1024 * 1024 };
+enum {
+	PIECE_MAX = 40,
+	EVENT_MAX = 512 * 1024 * 1024,
+	/* More than answers have tokens; each is a tree on the heap. */
+	PAYLOADS_MAX = 1 << 17
+};
 
 /* ---- reading ------------------------------------------------------------ */
 
@@ -43,6 +48,20 @@ wire_is_error(const json_t *body, const char *payload_member)
 		return true;
 	return wire_is_set(json_object_get(body, "detail")) &&
 	    !wire_is_set(json_object_get(body, payload_member));
+}
+
+json_t *
+wire_copy(const json_t *value)
+{
+	json_t *copy = NULL;
+
+	if (json_is_object(value) || json_is_array(value))
+		copy = json_copy((json_t *)(uintptr_t)value);
+	if (json_object_size(copy) == json_object_size(value) &&
+	    json_array_size(copy) == json_array_size(value))
+		return copy;
+	json_decref(copy);
+	return NULL;
 }
 
 static bool
@@ -83,6 +102,8 @@ collect(void *arg, const struct sse_event *event)
 
 	if (!event->has_data || is_done(event))
 		return 0;
+	if (json_array_size(all) == PAYLOADS_MAX)
+		return 1;
 	payload = json_loadb(event->data, event->data_len,
 	    JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, NULL);
 	return payload == NULL ? 1 : json_array_append_new(all, payload);
@@ -271,4 +292,27 @@ wire_each_piece(const json_t *text, int (*fn)(void *arg, json_t *piece),
 		json_decref(piece);
 	}
 	return stop;
+}
+
+bool
+wire_tokens_spell(const json_t *list, const char *name, const json_t *text)
+{
+	const char *at = json_string_value(text);
+	size_t left = json_string_length(text), i, len;
+	const json_t *token;
+
+	if (!json_is_array(list) || at == NULL)
+		return false;
+	for (i = 0; i < json_array_size(list); i++) {
+		token = json_array_get(list, i);
+		if (name != NULL)
+			token = json_object_get(token, name);
+		len = json_string_length(token);
+		if (!json_is_string(token) || len > left ||
+		    memcmp(at, json_string_value(token), len) != 0)
+			return false;
+		at += len;
+		left -= len;
+	}
+	return left == 0;
 }

@@ -37,9 +37,15 @@ bool wire_is_set(const json_t *value);
 bool wire_has_substance(const json_t *value);
 
 /*
+ * A new array or object with the same members; NULL when memory is short,
+ * or value is neither. (What json_copy loses then, it does not tell.)
+ */
+json_t *wire_copy(const json_t *value);
+
+/*
  * All JSON payloads of a whole stream, in order, as a new array without
- * "[DONE]"; NULL when one is not JSON or has a member twice, or memory is
- * short.
+ * "[DONE]"; NULL when one is not JSON or has a member twice, there are more
+ * than 131072, or memory is short.
  */
 json_t *wire_payloads(const char *stream, size_t len);
 
@@ -68,5 +74,12 @@ size_t wire_piece(const char *text, size_t len);
  */
 int wire_each_piece(const json_t *text, int (*fn)(void *arg, json_t *piece),
     void *arg);
+
+/*
+ * Whether the strings in a list, each the member name of its element (or
+ * the element itself when name is NULL), come to text when joined.
+ */
+bool wire_tokens_spell(const json_t *list, const char *name,
+    const json_t *text);
 
 #endif

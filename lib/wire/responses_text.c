@@ -2,7 +2,6 @@
 
 #include "wire/responses.h"
 
-#include <stdint.h>
 #include <string.h>
 
 const struct wire_responses_text
@@ -78,17 +77,6 @@ wire_responses_says(const json_t *object, const char *member, const char *word)
 	const char *s = json_string_value(json_object_get(object, member));
 
 	return s != NULL && strcmp(s, word) == 0;
-}
-
-json_t *
-wire_responses_copy(const json_t *object)
-{
-	json_t *copy = json_copy((json_t *)(uintptr_t)object);
-
-	if (json_object_size(copy) == json_object_size(object))
-		return copy;
-	json_decref(copy);
-	return NULL;
 }
 
 bool

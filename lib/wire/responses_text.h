@@ -40,12 +40,6 @@ const struct wire_responses_text *wire_responses_text_of_part(
 bool wire_responses_says(const json_t *object, const char *member,
     const char *word);
 
-/*
- * A new object with the same members; NULL when memory is short. (What
- * json_copy lacks then, it does not tell.) Any thread.
- */
-json_t *wire_responses_copy(const json_t *object);
-
 /* Whether an answer is one, whole, and could be stored. Any thread. */
 bool wire_responses_is_whole(const json_t *answer);
 

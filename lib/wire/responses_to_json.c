@@ -336,7 +336,7 @@ check_events(struct reader *r, const json_t *payloads)
 static int
 put_answer(struct buf *out, const struct reader *r)
 {
-	json_t *whole = wire_responses_copy(r->answer);
+	json_t *whole = wire_copy(r->answer);
 	int rc = -1;
 
 	if (json_object_set(whole, "output", r->output) == 0 &&

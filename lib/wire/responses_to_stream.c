@@ -139,26 +139,6 @@ put_delta(void *arg, json_t *piece)
 	return put_delta_with(arg, piece, json_array());
 }
 
-/* Whether the tokens of logprobs make the text, and so can be its pieces. */
-static bool
-are_tokens_of(const json_t *logprobs, const json_t *text)
-{
-	const char *s = json_string_value(text);
-	size_t i, n, left = json_string_length(text);
-	const json_t *token;
-
-	for (i = 0; i < json_array_size(logprobs); i++) {
-		token = json_object_get(json_array_get(logprobs, i), "token");
-		n = json_string_length(token);
-		if (!json_is_string(token) || n > left ||
-		    memcmp(s, json_string_value(token), n) != 0)
-			return false;
-		s += n;
-		left -= n;
-	}
-	return left == 0;
-}
-
 static int
 put_tokens(struct writer *w, const json_t *logprobs)
 {
@@ -180,7 +160,7 @@ put_deltas(struct writer *w, const json_t *holder, const json_t *text)
 	const json_t *logprobs = json_object_get(holder, "logprobs");
 
 	if (w->kind->has_extras && json_array_size(logprobs) > 0 &&
-	    are_tokens_of(logprobs, text))
+	    wire_tokens_spell(logprobs, "token", text))
 		return put_tokens(w, logprobs);
 	return wire_each_piece(text, put_delta, w);
 }
@@ -255,7 +235,7 @@ empty_list(struct writer *w, json_t *shell, const char *member)
 static int
 put_part(struct writer *w, const json_t *part)
 {
-	json_t *shell = wire_responses_copy(part);
+	json_t *shell = wire_copy(part);
 	int rc;
 
 	set_new(w, shell, w->kind->member, json_string(""));
@@ -313,7 +293,7 @@ put_inside(struct writer *w)
 static json_t *
 shell_of(struct writer *w)
 {
-	json_t *shell = wire_responses_copy(w->item);
+	json_t *shell = wire_copy(w->item);
 	const struct wire_responses_text *kind = wire_responses_texts;
 	size_t i;
 
@@ -350,7 +330,7 @@ put_item(struct writer *w, const json_t *item, size_t index)
 static int
 put_beginning(struct writer *w, const json_t *answer)
 {
-	json_t *shell = wire_responses_copy(answer);
+	json_t *shell = wire_copy(answer);
 	int rc;
 
 	set_new(w, shell, "status", json_string("in_progress"));

@@ -49,4 +49,56 @@ choice_at(const json_t *payloads, size_t i)
 	    "choices"), 0);
 }
 
+static inline json_t *
+answer_of(const char *choices)
+{
+	json_t *answer = json_of("{'id':'c-1','object':'chat.completion',"
+				 "'created':7,'model':'m','choices':[],"
+				 "'usage':{'total_tokens':3}}");
+	json_t *list = json_of(choices);
+
+	json_object_set_new(answer, "choices", list);
+	return answer;
+}
+
+/* A stream of choices, one a chunk, with the same head and these members. */
+static inline json_t *
+stream_with(const char *choices, const char *members)
+{
+	json_t *list = json_of(choices), *payloads = json_array(), *one, *chunk;
+	json_t *more = json_of(members), *own;
+	size_t i;
+
+	json_array_foreach(list, i, one) {
+		chunk = json_of("{'id':'c-1','object':'chat.completion.chunk',"
+				"'created':7,'model':'m','choices':[]}");
+		json_array_append(json_object_get(chunk, "choices"), one);
+		own = json_array_get(more, i);
+		json_object_update(chunk, own);
+		json_array_append_new(payloads, chunk);
+	}
+	json_decref(more);
+	json_decref(list);
+	return payloads;
+}
+
+static inline void
+expect_json(const char *choices, const char *members, json_t *usage,
+    const char *want)
+{
+	json_t *payloads = stream_with(choices, members);
+	json_t *got = json_from(WIRE_CHAT, payloads, usage);
+	json_t *wanted = want == NULL ? NULL : json_of(want);
+
+	if (want == NULL && got != NULL)
+		fail_msg("%s %s is not refused", choices, members);
+	if (want != NULL)
+		expect_equal(choices, got, wanted);
+	json_decref(wanted);
+	json_decref(got);
+	json_decref(payloads);
+}
+
+#define HEAD "'id':'c-1','object':'chat.completion','created':7,'model':'m'"
+
 #endif

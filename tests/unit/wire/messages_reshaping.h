@@ -108,4 +108,26 @@ is_delta(const json_t *payload, const char *type)
 	return is != NULL && strcmp(is, type) == 0;
 }
 
+static inline json_t *
+load(const char *text)
+{
+	json_t *value = json_loads(text, JSON_ALLOW_NUL, NULL);
+
+	if (value == NULL)
+		fail_msg("the test has bad JSON: %s", text);
+	return value;
+}
+
+static inline json_t *
+load_fixture(const char *name)
+{
+	size_t len;
+	char *bytes = fixture_read("messages", name, &len);
+	json_t *value = json_loadb(bytes, len, JSON_ALLOW_NUL, NULL);
+
+	assert_non_null(value);
+	free(bytes);
+	return value;
+}
+
 #endif

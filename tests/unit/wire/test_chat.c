@@ -24,6 +24,8 @@ static const struct golden streams[] = {
     GOOD("no-space.sse"),
     GOOD("several-lines.sse"),
     GOOD("azure.sse"),
+    GOOD("azure-plain.sse"),
+    GOOD("mistral.sse"),
     GOOD("done-in-text.sse"),
     GOOD("nul-in-text.sse"),
     GOOD("comment-after-done.sse"),

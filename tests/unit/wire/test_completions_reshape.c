@@ -179,7 +179,7 @@ test_refused_streams(void **state)
 #define BEGIN HEAD "{'index':0,'text':'a'}]},"
 #define END HEAD "{'index':0,'text':'','finish_reason':'stop'}]}]"
 	static const char *const streams[] = {
-	    "[" BEGIN HEAD "{'text':'b'}]}," END,
+	    "[" BEGIN HEAD "{'text':'b'},{'text':'c'}]}," END,
 	    "[" BEGIN HEAD "{'index':0,'text':7}]}," END,
 	    "[" BEGIN HEAD "{'index':0,'text':'','x':'ha'}]},"
 		HEAD "{'index':0,'text':'','x':'ha'}]}," END,

@@ -161,68 +161,6 @@ test_no_room(void **state)
 	json_decref(answer);
 }
 
-/* The one allocation that fails is the one before which this many succeed. */
-static long allocations_left;
-
-static void *
-scarce_malloc(size_t size)
-{
-	return allocations_left-- == 0 ? NULL : malloc(size);
-}
-
-/* Make the answer a stream, or the stream an answer, with one failure. */
-static int
-reshape_scarcely(struct buf *out, const json_t *value, long n)
-{
-	int rc;
-
-	json_set_alloc_funcs(scarce_malloc, free);
-	allocations_left = n;
-	if (json_is_array(value))
-		rc = row()->to_json(out, value, NULL);
-	else
-		rc = row()->to_stream(out, value, false);
-	json_set_alloc_funcs(malloc, free);
-	return rc;
-}
-
-/* Whichever allocation fails: what is made is whole, or refused. */
-static void
-check_memory_short(const json_t *value)
-{
-	struct buf want, out;
-	long n = 0;
-
-	buf_init(&want, OUT_MAX);
-	assert_int_equal(reshape_scarcely(&want, value, -1), 0);
-	do {
-		buf_init(&out, OUT_MAX);
-		if (reshape_scarcely(&out, value, n++) == 0)
-			assert_string_equal(out.data, want.data);
-		buf_fini(&out);
-	} while (allocations_left < 0);
-	buf_fini(&want);
-}
-
-static void
-test_memory_short(void **state)
-{
-	static const char *const names[] = {"search.json", "reasoning.json",
-	    "tools.json"};
-	json_t *answer, *payloads;
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < N_OF(names); i++) {
-		answer = read_json(names[i]);
-		payloads = stream_of(answer, names[i]);
-		check_memory_short(answer);
-		check_memory_short(payloads);
-		json_decref(payloads);
-		json_decref(answer);
-	}
-}
-
 int
 main(void)
 {
@@ -232,7 +170,6 @@ main(void)
 	    cmocka_unit_test(test_what_cannot_be_streamed),
 	    cmocka_unit_test(test_many_items),
 	    cmocka_unit_test(test_no_room),
-	    cmocka_unit_test(test_memory_short),
 	};
 
 	return cmocka_run_group_tests_name("wire responses, refused", tests,
