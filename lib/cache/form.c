@@ -40,15 +40,14 @@ stream_part(const struct cache_form_part *parts, size_t n)
 	return found;
 }
 
+/* Of parts of one name some readers take the first, some the last. */
 static int
 compare_parts(const void *a, const void *b)
 {
 	const struct part *x = a, *y = b;
 	int order = strcmp(x->as->name, y->as->name);
 
-	if (order == 0)
-		order = x->as->is_file - y->as->is_file;
-	return order != 0 ? order : memcmp(x->digest, y->digest, DIGEST_BYTES);
+	return order != 0 ? order : (x->as > y->as) - (x->as < y->as);
 }
 
 static void

@@ -22,9 +22,10 @@ struct cache_form_part {
 
 /*
  * Digest a form, so that two forms are the same question when they have
- * parts of the same names, kinds and contents in any order; boundaries, file
- * names, media types and the parts' other headers do not matter. A text part "stream"
- * that is "true" or "false" is a dimension of the key instead.
+ * parts of the same names, kinds, contents and parameters, in any order but
+ * for parts of the same name; boundaries, file names, media types and the
+ * parts' other headers do not matter. A text part "stream" that is "true" or
+ * "false" is a dimension of the key instead.
  *
  * out->verdict is WIRE_STORABLE, or what the format's judge_request said.
  * canonical, when not NULL, gets a readable list of the parts appended. 0,

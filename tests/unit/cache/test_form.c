@@ -77,6 +77,23 @@ test_any_order_is_the_same(void **state)
 		assert_true(same(&whole, &body));
 	}
 }
+/* One reader takes the first of them, another the last. */
+static void
+test_the_order_of_parts_of_one_name_counts(void **state)
+{
+	static const struct cache_form_part a[] = {THE_FILE, MODEL,
+	    TEXT("prompt", "a"), TEXT("prompt", "b")};
+	static const struct cache_form_part b[] = {THE_FILE, MODEL,
+	    TEXT("prompt", "b"), TEXT("prompt", "a")};
+	static const struct cache_form_part a_elsewhere[] = {
+	    TEXT("prompt", "a"), MODEL, TEXT("prompt", "b"), THE_FILE};
+	struct cache_body ab = read_parts(a, 4), ba = read_parts(b, 4);
+	struct cache_body moved = read_parts(a_elsewhere, 4);
+
+	(void)state;
+	assert_false(same(&ab, &ba));
+	assert_true(same(&ab, &moved));
+}
 
 static void
 test_every_difference_counts(void **state)
@@ -141,6 +158,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_facts),
 	    cmocka_unit_test(test_any_order_is_the_same),
+	    cmocka_unit_test(test_the_order_of_parts_of_one_name_counts),
 	    cmocka_unit_test(test_every_difference_counts),
 	    cmocka_unit_test(test_stream_is_a_dimension),
 	};
