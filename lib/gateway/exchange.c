@@ -64,8 +64,8 @@ count(const struct exchange *x, int64_t first_us, int64_t duration_us)
 	counter_add(&c->saved_completion, (uint64_t)x->saved.completion);
 	if (x->aborted)
 		counter_add(&c->aborted, 1);
-	if (x->cache == CACHE_STATUS_MISS ||
-	    (x->cache == CACHE_STATUS_BYPASS && x->format->body != WIRE_BODY_ANY))
+	if (x->cache == CACHE_STATUS_MISS || (x->format->body !=
+	    WIRE_BODY_ANY && x->cache == CACHE_STATUS_BYPASS))
 		counter_add(&c->verdicts[x->verdict], 1);
 	if (!was_hit(x->cache) && x->cache != CACHE_STATUS_MISS)
 		return;

@@ -247,9 +247,9 @@ test_what_is_replayed(void **state)
 	    "Access-Control-Allow-Origin", "openai-version", "Vary"};
 	static const char *const dropped[] = {"date", "AGE", "Set-Cookie",
 	    "Retry-After", "x-ratelimit-remaining-tokens", "X-Request-Id",
-	    "request-id", "x-ms-request-id", "x-amzn-requestid", "CF-Ray", "openai-processing-ms", "Content-Length",
-	    "Transfer-Encoding", "X-Sendfile", "X-Accel-Redirect", "Status",
-	    "X-Cache"};
+	    "request-id", "x-ms-request-id", "x-amzn-requestid", "CF-Ray",
+	    "openai-processing-ms", "Content-Length", "Transfer-Encoding",
+	    "X-Sendfile", "X-Accel-Redirect", "Status", "X-Cache"};
 	size_t i;
 
 	(void)state;
