@@ -4,6 +4,7 @@
 #include "sse/writer.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,9 @@ enum {
 	/* More than answers have tokens; each is a tree on the heap. */
 	PAYLOADS_MAX = 1 << 17
 };
+
+/* Beyond it not every whole number has a double of its own. */
+static const double EXACT_MAX = 9007199254740992.0;
 
 /* ---- reading ------------------------------------------------------------ */
 
@@ -64,6 +68,55 @@ wire_copy(const json_t *value)
 	return NULL;
 }
 
+/* An integer for a real that is one, and holds every digit. New. */
+static json_t *
+whole_number(json_t *value)
+{
+	double real = json_real_value(value);
+
+	if (json_is_real(value) && fabs(real) <= EXACT_MAX &&
+	    floor(real) == real)
+		return json_integer((json_int_t)real);
+	return json_incref(value);
+}
+
+/* Make small whole reals integers, anywhere in an array or object. 0 or -1. */
+static int
+settle_numbers(json_t *all)
+{
+	const char *key;
+	json_t *value;
+	size_t i;
+	int rc = 0;
+
+	json_array_foreach(all, i, value) {
+		rc |= settle_numbers(value);
+		rc |= json_array_set_new(all, i, whole_number(value));
+	}
+	json_object_foreach(all, key, value) {
+		rc |= settle_numbers(value);
+		rc |= json_object_set_new(all, key, whole_number(value));
+	}
+	return rc;
+}
+
+json_t *
+wire_parse(const char *text, size_t len)
+{
+	json_error_t error;
+	json_t *value = json_loadb(text, len, JSON_ALLOW_NUL, &error);
+
+	if (value != NULL ||
+	    json_error_code(&error) != json_error_numeric_overflow)
+		return value;
+	value = json_loadb(text, len, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL,
+	    NULL);
+	if (settle_numbers(value) == 0)
+		return value;
+	json_decref(value);
+	return NULL;
+}
+
 static bool
 is_done(const struct sse_event *event)
 {
@@ -88,8 +141,7 @@ wire_stream_payload(struct wire_stream *s, const struct sse_event *event)
 		s->done = true;
 		return NULL;
 	}
-	payload = json_loadb(event->data, event->data_len, JSON_ALLOW_NUL,
-	    NULL);
+	payload = wire_parse(event->data, event->data_len);
 	if (payload == NULL)
 		wire_stream_fault(s, WIRE_BAD_JSON);
 	return payload;

@@ -12,6 +12,13 @@
 void wire_stream_fault(struct wire_stream *s, enum wire_verdict why);
 
 /*
+ * Parse JSON that is only to be judged: a new value, or NULL. Where it has
+ * an integer beyond 64 bits (Together's "seed" often is), that is a real,
+ * and small whole reals are integers.
+ */
+json_t *wire_parse(const char *text, size_t len);
+
+/*
  * The JSON payload of an event of a stream being judged: a new reference,
  * or NULL when it has none. Notes the faults all formats share: an event
  * named "error", data that is not JSON, data after the end (s->ended or

@@ -26,6 +26,7 @@ static const struct golden streams[] = {
     GOOD("azure.sse"),
     GOOD("azure-plain.sse"),
     GOOD("mistral.sse"),
+    GOOD("together.sse"),
     GOOD("done-in-text.sse"),
     GOOD("nul-in-text.sse"),
     GOOD("comment-after-done.sse"),
@@ -76,6 +77,7 @@ static const struct golden streams[] = {
     BAD("bad-done-suffix.sse", WIRE_BAD_JSON),
     BAD("bad-not-json.sse", WIRE_BAD_JSON),
     BAD("bad-array.sse", WIRE_BAD_JSON),
+    BAD("bad-number.sse", WIRE_BAD_JSON),
     BAD("bad-empty-data.sse", WIRE_BAD_JSON),
     BAD("bad-choices-object.sse", WIRE_BAD_JSON),
     BAD("bad-choice-text.sse", WIRE_BAD_JSON),
@@ -181,6 +183,7 @@ test_usage(void **state)
 	golden_check_usage(&set, "length.sse", 13);
 	golden_check_usage(&set, "bad-usage-only.sse", 13);
 	golden_check_usage(&set, "groq.sse", 13);
+	golden_check_usage(&set, "together.sse", 13);
 	golden_check_usage(&set, "plain.sse", 0);
 	golden_check_usage(&set, "plain.json", 13);
 	golden_check_usage(&set, "bad-content-filter.json", 13);

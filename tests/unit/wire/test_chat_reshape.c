@@ -27,6 +27,7 @@ test_fixtures(void **state)
 	    "audio.json", "audio.sse", /* the data of a sound */
 	    "parts.json", "parts.sse", /* content in parts */
 	    "no-index.sse", /* nor an object */
+	    "together.sse", /* a number that would lose digits */
 	    "openrouter-details.sse", NULL};
 	const struct reshaping_set set = {WIRE_CHAT, "chat", refused,
 	    say_chat, forgive_tool_index};
