@@ -19,17 +19,14 @@ line(struct buf *out, const char *name, const char *value)
 static void
 put_cacheable(const struct exchange *x, struct buf *out)
 {
-	if (x->facts.verdict != WIRE_STORABLE)
+	enum wire_verdict why = x->verdict;
+
+	if (why == WIRE_STORABLE && x->control.ttl_ms == 0)
+		why = WIRE_ZERO_TTL;
+	if (why != WIRE_STORABLE)
 		buf_printf(out, "%-12s no: %s%s%s\n", "cacheable",
-		    wire_verdict_text(x->facts.verdict),
+		    wire_verdict_text(why),
 		    x->facts.why[0] != '\0' ? ": " : "", x->facts.why);
-	else if (!x->control.used)
-		buf_printf(out, "%-12s no: %s\n", "cacheable",
-		    wire_verdict_text(WIRE_NOT_OPTED_IN));
-	else if (!x->control.store)
-		line(out, "cacheable", "no: the request says no-store");
-	else if (x->control.ttl_ms == 0)
-		line(out, "cacheable", "no: the time to live is zero");
 	else
 		buf_printf(out, "%-12s yes, for %lld s\n", "cacheable",
 		    (long long)x->control.ttl_ms / 1000);
