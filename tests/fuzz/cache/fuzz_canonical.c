@@ -1,7 +1,8 @@
 /*
  * Any request body: reading it never crashes; what it says is always the
- * same, through the memory too; and a canonical form means what the body
- * meant, is its own canonical form, and is what was digested.
+ * same, through the memory too; a canonical form means what the body meant,
+ * is its own canonical form, and is what was digested; and the body without
+ * its cache object is the same question, with nothing left to take out.
  */
 #include "cache/memo.h"
 
@@ -11,7 +12,15 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const struct wire_format any = {.id = WIRE_CHAT, .name = "any"};
+static enum wire_verdict
+accept(const json_t *body)
+{
+	(void)body;
+	return WIRE_STORABLE;
+}
+
+static const struct wire_format any = {
+    .id = WIRE_CHAT, .name = "any", .judge_request = accept};
 
 static void
 require(bool holds)
@@ -26,12 +35,14 @@ same(const struct cache_body *a, const struct cache_body *b)
 	return a->verdict == b->verdict && a->malformed == b->malformed &&
 	    a->stream == b->stream && strcmp(a->why, b->why) == 0 &&
 	    strcmp(a->model, b->model) == 0 &&
+	    a->has_options == b->has_options &&
+	    memcmp(a->options, b->options, DIGEST_BYTES) == 0 &&
 	    memcmp(a->digest, b->digest, DIGEST_BYTES) == 0;
 }
 
 /* The body without what its canonical form leaves out. */
 static json_t *
-parse(const char *text, size_t len, const struct cache_body *body)
+parse(const char *text, size_t len)
 {
 	json_t *root = json_loadb(text, len, JSON_ALLOW_NUL, NULL);
 	const json_t *stream = json_object_get(root, "stream");
@@ -39,8 +50,9 @@ parse(const char *text, size_t len, const struct cache_body *body)
 	require(root != NULL);
 	if (json_is_boolean(stream) || json_is_null(stream))
 		json_object_del(root, "stream");
-	if (!body->stream)
-		json_object_del(root, "stream_options");
+	if (json_is_object(json_object_get(root, "cache")))
+		json_object_del(root, "cache");
+	json_object_del(root, "stream_options");
 	return root;
 }
 
@@ -48,7 +60,7 @@ static void
 check_canonical(const struct cache_body *body, const char *text, size_t len,
     const struct buf *form)
 {
-	json_t *meant = parse(text, len, body);
+	json_t *meant = parse(text, len);
 	json_t *kept = json_loadb(form->data, form->len, JSON_ALLOW_NUL, NULL);
 	uint8_t digest[DIGEST_BYTES];
 	struct cache_body again;
@@ -61,12 +73,29 @@ check_canonical(const struct cache_body *body, const char *text, size_t len,
 	require(cache_body_read(&again, form->data, form->len, &any,
 	    &twice) == 0);
 	require(again.verdict == WIRE_STORABLE && !again.stream);
-	if (!body->stream || json_object_get(kept, "stream_options") == NULL)
-		require(memcmp(again.digest, body->digest, DIGEST_BYTES) == 0 &&
-		    strcmp(form->data, twice.data) == 0);
+	require(memcmp(again.digest, body->digest, DIGEST_BYTES) == 0 &&
+	    strcmp(form->data, twice.data) == 0);
 	buf_fini(&twice);
 	json_decref(kept);
 	json_decref(meant);
+}
+
+static void
+check_cut(const struct cache_body *body, const char *text, size_t len)
+{
+	struct cache_body again;
+	struct buf sent;
+
+	if (body->cut_len == 0)
+		return;
+	buf_init(&sent, len);
+	require(body->cut_at + body->cut_len <= len);
+	buf_append(&sent, text, body->cut_at);
+	buf_append(&sent, text + body->cut_at + body->cut_len,
+	    len - body->cut_at - body->cut_len);
+	require(cache_body_read(&again, sent.data, sent.len, &any, NULL) == 0);
+	require(same(&again, body) && again.cut_len == 0);
+	buf_fini(&sent);
 }
 
 static void
@@ -95,10 +124,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	require(cache_body_read(&body, text, size, &any, &form) == 0);
 	require(memchr(body.why, '\0', sizeof(body.why)) != NULL);
 	require(!body.malformed || body.verdict != WIRE_STORABLE);
-	if (body.verdict == WIRE_STORABLE)
+	if (body.verdict == WIRE_STORABLE) {
 		check_canonical(&body, text, size, &form);
-	else
+		check_cut(&body, text, size);
+	} else {
 		require(form.len == 0);
+	}
 	check_memo(&body, text, size);
 	buf_fini(&form);
 	return 0;
