@@ -1,5 +1,7 @@
 #include "cache/recorder.h"
 
+#include "wire/payload.h"
+
 #include <string.h>
 #include <strings.h>
 
@@ -145,8 +147,7 @@ learn_shape(struct recorder *r, const struct sse_event *event)
 	r->knows_shape = true;
 	if (r->config.format->owns_payload == NULL)
 		return;
-	payload = json_loadb(event->data, event->data_len, JSON_ALLOW_NUL,
-	    NULL);
+	payload = wire_parse(event->data, event->data_len);
 	if (payload != NULL)
 		r->format = wire_format_of_payload(payload, r->config.format);
 	json_decref(payload);
@@ -209,7 +210,7 @@ end_stream(struct recorder *r)
 
 	v = r->format->stream_end(&r->stream, &r->config.policy);
 	/* An event that no blank line ended may have been cut. */
-	if (v == WIRE_STORABLE && !recorder_at_boundary(r))
+	if (v == WIRE_STORABLE && !sse_parser_may_end(&r->parser))
 		v = WIRE_NO_TERMINATOR;
 	recorder_refuse(r, v);
 }
@@ -221,8 +222,7 @@ end_json(struct recorder *r)
 	json_t *body = NULL;
 
 	if (r->body.len > 0)
-		body = json_loadb(r->body.data, r->body.len, JSON_ALLOW_NUL,
-		    NULL);
+		body = wire_parse(r->body.data, r->body.len);
 	if (body != NULL) {
 		r->format = wire_format_of_json(body, r->config.format);
 		v = r->format->judge_json(body, &r->config.policy, &r->usage);

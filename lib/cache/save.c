@@ -52,7 +52,11 @@ describe(struct parcel *p, const struct cache_answer *a,
 	e->plain_len = a->body_len;
 	memcpy(e->key, key, sizeof(e->key));
 	memcpy(e->epoch, found->epoch, sizeof(e->epoch));
-	p->ttl_s = a->ttl_ms / 1000 + (a->ttl_ms % 1000 != 0);
+	/*
+	 * memcached's clock goes by whole seconds, so what it is given ends
+	 * up to a second early. The manifest itself knows the exact end.
+	 */
+	p->ttl_s = a->ttl_ms / 1000 + (a->ttl_ms % 1000 != 0) + 1;
 }
 
 /* Choose the stored form of the body. */

@@ -356,16 +356,21 @@ serve_miss(struct batch *b)
 
 /* ---- the walk ----------------------------------------------------------- */
 
+/* The one entry that answers has a name to purge it by. */
+static void
+take_key(struct exchange *x, const uint8_t key[CACHE_KEY_BYTES])
+{
+	memcpy(x->key, key, sizeof(x->key));
+	text_hex(x->key, sizeof(x->key), x->key_hex);
+}
+
 static void
 serve(struct batch *b, struct err *err)
 {
 	struct exchange *x = b->x;
 
-	if (b->in.n_unique == 1) {
-		/* The entry that answers has a name to purge it by. */
-		memcpy(x->key, b->questions[0].key, sizeof(x->key));
-		text_hex(x->key, sizeof(x->key), x->key_hex);
-	}
+	if (b->in.n_unique == 1)
+		take_key(x, b->questions[0].key);
 	batch_look_up(b);
 	if (b->n_hits == b->in.n_unique && serve_hits(b))
 		return;
@@ -396,20 +401,22 @@ embeddings_serve(struct exchange *x, struct err *err)
 }
 
 int
-embeddings_explain(const struct exchange *x, struct buf *out, struct err *err)
+embeddings_explain(struct exchange *x, struct buf *out, struct err *err)
 {
-	uint8_t keys[CACHE_KEY_BYTES];
+	uint8_t key[CACHE_KEY_BYTES];
 	char hex[CACHE_KEY_HEX];
 	struct cache_inputs in;
 	size_t i;
 	int rc = batch_read_inputs(&in, x);
 
 	for (i = 0; rc == 0 && i < in.n; i++) {
-		rc = batch_key(x, &in.unique[in.unique_of[i]], keys);
-		text_hex(keys, sizeof(keys), hex);
+		rc = batch_key(x, &in.unique[in.unique_of[i]], key);
+		text_hex(key, sizeof(key), hex);
 		if (rc == 0)
 			buf_printf(out, "input %-6zu %s\n", i, hex);
 	}
+	if (rc == 0 && in.n > 0 && in.n_unique == 1)
+		take_key(x, key);
 	cache_inputs_fini(&in);
 	return rc == 0 ? 0 : err_set(err, ERR_MEMORY, "out of memory");
 }

@@ -8,7 +8,7 @@
  * A stream repeats the answer's id and model with every word: long ones
  * make it longer by any factor.
  */
-enum { RESHAPED_BYTES_MAX = 256 << 20 };
+enum { RESHAPED_BYTES_MAX = 64 << 20 };
 
 void
 exchange_init(struct exchange *x, struct gateway *g, struct http_conn *conn)

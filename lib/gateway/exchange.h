@@ -176,10 +176,10 @@ bool embeddings_serve(struct exchange *x, struct err *err);
 
 /*
  * Append the key of each of its inputs, a line each, for `reprise key`;
- * nothing when they cannot be told apart. 0, or -1 with err.
+ * nothing when they cannot be told apart. The key of the only one becomes
+ * x->key, as when it is served. 0, or -1 with err.
  */
-int embeddings_explain(const struct exchange *x, struct buf *out,
-    struct err *err);
+int embeddings_explain(struct exchange *x, struct buf *out, struct err *err);
 
 /* own.c: the endpoints below /-/. */
 bool own_path(const char *path);

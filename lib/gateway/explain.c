@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CANONICAL_MAX = 256 << 20 };
+enum { CANONICAL_MAX = 256 << 20, INPUTS_MAX = 1 << 20 };
 
 static void
 line(struct buf *out, const char *name, const char *value)
@@ -53,13 +53,20 @@ static int
 put_key(struct exchange *x, const struct buf *canonical, struct buf *out,
     struct err *err)
 {
-	if (lookup_key(x, err) == -1)
-		return -1;
-	line(out, "key", x->key_hex);
-	line(out, "canonical", canonical->data);
-	if (x->format->split_member != NULL)
-		return embeddings_explain(x, out, err);
-	return 0;
+	struct buf inputs;
+	int rc = lookup_key(x, err);
+
+	buf_init(&inputs, INPUTS_MAX);
+	if (rc == 0 && x->format->split_member != NULL)
+		rc = embeddings_explain(x, &inputs, err);
+	if (rc == 0) {
+		line(out, "key", x->key_hex);
+		line(out, "canonical", canonical->data);
+	}
+	if (inputs.len > 0)
+		buf_append(out, inputs.data, inputs.len);
+	buf_fini(&inputs);
+	return rc;
 }
 
 static int

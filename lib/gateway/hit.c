@@ -35,8 +35,7 @@ static void
 put_reshaped_type(struct exchange *x)
 {
 	http_response_header(&x->response, "Content-Type",
-	    x->found.entry.mode == ENTRY_JSON ? "text/event-stream" :
-	    "application/json");
+	    x->facts.stream ? "text/event-stream" : "application/json");
 }
 
 void

@@ -8,6 +8,20 @@
 
 #include <string.h>
 
+/*
+ * An upstream may have answered in the other mode than it was asked for: the
+ * stored body then is what this request asks for. Not so a stream without
+ * the usage it asks for.
+ */
+static int
+take_as_it_is(struct exchange *x, const struct cache_found *found)
+{
+	if (x->facts.usage_asked)
+		return -1;
+	return buf_append(&x->reshaped, found->body,
+	    (size_t)found->entry.plain_len);
+}
+
 static int
 reshape(struct exchange *x, const struct cache_found *found)
 {
@@ -15,18 +29,13 @@ reshape(struct exchange *x, const struct cache_found *found)
 	size_t len = (size_t)found->entry.plain_len;
 
 	buf_reset(&x->reshaped);
+	if ((found->entry.mode == ENTRY_STREAM) == x->facts.stream)
+		return take_as_it_is(x, found);
 	if (found->entry.mode == ENTRY_JSON)
 		return wire_reshape_to_stream(&x->reshaped, body, len,
 		    x->format, x->facts.usage_asked);
 	return wire_reshape_to_json(&x->reshaped, body, len, x->format,
 	    json_object_get(found->meta, "usage"));
-}
-
-/* Whether an entry's mode is the one that was not asked for. */
-static bool
-is_other_mode(const struct exchange *x, const struct cache_found *found)
-{
-	return (found->entry.mode == ENTRY_STREAM) != x->facts.stream;
 }
 
 /* Look one twin up. Whether it serves; x then holds it. */
@@ -42,8 +51,8 @@ try_twin(struct exchange *x, bool usage)
 	    lookup_key_of(x, &twin, key) == -1)
 		return false;
 	if (cache_lookup(x->gateway->cache, x->control.namespace, key,
-	    &found) == CACHE_HIT && is_other_mode(x, &found) &&
-	    lookup_is_fit(x, &found) && reshape(x, &found) == 0) {
+	    &found) == CACHE_HIT && lookup_is_fit(x, &found) &&
+	    reshape(x, &found) == 0) {
 		cache_found_fini(&x->found);
 		x->found = found;
 		memcpy(x->key, key, sizeof(key));

@@ -182,6 +182,13 @@ sse_parser_feed(struct sse_parser *p, const char *bytes, size_t len,
 }
 
 bool
+sse_parser_may_end(const struct sse_parser *p)
+{
+	return sse_parser_at_boundary(p) || (!p->pending && p->line.len > 0 &&
+	    p->line.data[0] == ':' && !p->line.failed && !p->data.failed);
+}
+
+bool
 sse_parser_at_boundary(const struct sse_parser *p)
 {
 	return !p->pending && p->line.len == 0 && !p->line.failed &&

@@ -61,4 +61,10 @@ int sse_parser_feed(struct sse_parser *p, const char *bytes, size_t len,
  */
 bool sse_parser_at_boundary(const struct sse_parser *p);
 
+/*
+ * Whether the stream may end here without losing an event: between two
+ * events, or in the middle of a comment there.
+ */
+bool sse_parser_may_end(const struct sse_parser *p);
+
 #endif

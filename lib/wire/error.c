@@ -103,3 +103,19 @@ wire_responses_error_event(struct buf *out, const struct err *err,
 	buf_fini(&data);
 	return rc;
 }
+
+static int
+put_transcription_error(struct buf *out, const struct err *err)
+{
+	buf_puts(out, "{\"type\":\"error\",");
+	put_openai_error(out, err);
+	return buf_puts(out, "}");
+}
+
+int
+wire_transcription_error_event(struct buf *out, const struct err *err,
+    uint64_t events)
+{
+	(void)events;
+	return put_event(out, "error", put_transcription_error, err);
+}

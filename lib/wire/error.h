@@ -43,4 +43,11 @@ int wire_anthropic_error_event(struct buf *out, const struct err *err,
 int wire_responses_error_event(struct buf *out, const struct err *err,
     uint64_t events);
 
+/*
+ * The error event of a transcript's stream, whose events go by their
+ * "type": named and typed "error", with OpenAI's error object. 0 or -1.
+ */
+int wire_transcription_error_event(struct buf *out, const struct err *err,
+    uint64_t events);
+
 #endif

@@ -83,7 +83,9 @@ unary_stream_end(struct wire_stream *s, const struct wire_policy *policy)
 	.judge_json = wire_transcription_judge_json,                           \
 	.stream_event = wire_transcription_stream_event,                       \
 	.stream_end = wire_transcription_stream_end,                           \
-	.stream_fini = wire_transcription_stream_fini
+	.stream_fini = wire_transcription_stream_fini,                         \
+	.error_body = wire_openai_error_body,                                  \
+	.error_event = wire_transcription_error_event
 #define OPENAI_ERRORS                                                          \
 	.error_body = wire_openai_error_body,                                  \
 	.error_event = wire_openai_error_event
@@ -188,7 +190,6 @@ static const struct wire_format formats[WIRE_FORMAT_COUNT] = {
 	.paths = {"/v1/audio/transcriptions"},
 	.body = WIRE_BODY_FORM,
 	TRANSCRIPTION,
-	OPENAI_ERRORS,
     },
     [WIRE_TRANSLATIONS] = {
 	.id = WIRE_TRANSLATIONS,
@@ -196,7 +197,6 @@ static const struct wire_format formats[WIRE_FORMAT_COUNT] = {
 	.paths = {"/v1/audio/translations"},
 	.body = WIRE_BODY_FORM,
 	TRANSCRIPTION,
-	OPENAI_ERRORS,
     },
     [WIRE_OTHER] = {
 	.id = WIRE_OTHER,

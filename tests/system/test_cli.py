@@ -1,5 +1,6 @@
 """The command line beside the handler: check, config, key, purge, stats."""
 
+import json
 import os
 import re
 import subprocess
@@ -132,6 +133,24 @@ def test_purge_of_one_key_leaves_the_others(site, prompt):
     assert nothing.returncode == 0
     assert b"no such entry" in nothing.stdout
     assert reprise(site, "purge", "-k", "xyz").returncode == 1
+
+
+def test_embeddings_are_purged_by_the_key_that_is_shown(site, prompt):
+    path = "/v1/embeddings"
+
+    def ask(given):
+        return site.request("POST", path, [("Authorization", KEY)] + [
+            ("Content-Type", "application/json")],
+            body=json.dumps({"model": "m", "input": given}).encode())
+
+    ask(prompt)
+    hit = ask([prompt])
+    key = re.search(r'key="(\w+)"', hit.header("Cache-Status")).group(1)
+    done = reprise(site, "key", "-p", path, "-H", "Authorization: " + KEY,
+                   body=json.dumps({"model": "m", "input": prompt}).encode())
+    assert told(done.stdout, "key") == told(done.stdout, "input 0") == key
+    assert reprise(site, "purge", "-k", key).returncode == 0
+    assert ask(prompt).header("X-Cache") == "MISS"
 
 
 def test_purge_of_a_namespace_leaves_the_others(site, prompt):

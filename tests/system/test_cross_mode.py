@@ -115,6 +115,17 @@ def test_served_from_the_other_mode(site, prompt, fmt, stream):
     assert state(site, fmt, prompt, not stream) == "HIT (exact)"
 
 
+@OVER_FORMATS
+def test_an_upstream_that_answers_in_the_other_mode(site, prompt, fmt):
+    """What it stored for a stream is the JSON that is asked for next."""
+    first = site.ask(fmt, prompt, True, demo={"json": 1})
+    assert first.header("X-Cache") == "MISS"
+    second = site.ask(fmt, prompt, False)
+    assert second.header("X-Cache") == "HIT (reshaped)"
+    assert second.body == first.body
+    assert second.header("Content-Type") == "application/json"
+
+
 @OVER_MODES
 @OVER_FORMATS
 def test_off_by_default(memcached, demo, prompt, fmt, stream):

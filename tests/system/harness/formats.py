@@ -284,6 +284,13 @@ class Transcriptions(Format):
     def stream_usage(self, events):
         return events[-1]["usage"]
 
+    def assert_error_event(self, event, code):
+        name, data = event.split(b"\n")
+        assert name == b"event: error"
+        event = json.loads(data.removeprefix(b"data: "))
+        assert event.pop("type") == "error"
+        self.assert_error(json.dumps(event), code)
+
 
 class Translations(Transcriptions):
     name = "translations"

@@ -146,7 +146,7 @@ test_nothing_came(void **state)
 	assert_int_equal(record(json, "", 0, 1, 4096), WIRE_BAD_JSON);
 }
 
-/* What came after the terminator was cut, so it is not known. */
+/* An event after the terminator was cut: it is not known what it said. */
 static void
 test_cut_after_the_terminator(void **state)
 {
@@ -156,7 +156,7 @@ test_cut_after_the_terminator(void **state)
 	} cases[] = {
 	    {"", WIRE_STORABLE},
 	    {"\n: bye\n", WIRE_STORABLE},
-	    {": by", WIRE_NO_TERMINATOR},
+	    {": by", WIRE_STORABLE},
 	    {"data: {\"error\":{}}", WIRE_NO_TERMINATOR},
 	    {"data: {\"error\":{}}\n", WIRE_NO_TERMINATOR},
 	    {"event: error\n", WIRE_NO_TERMINATOR},
@@ -426,6 +426,35 @@ test_other_format_is_not_kept(void **state)
 	recorder_fini(&r);
 }
 
+/* A number that no integer holds is not the answer's fault. */
+static void
+test_json_with_a_long_number(void **state)
+{
+	static const char text[] = "{\"choices\":[{\"index\":0,\"message\":"
+	    "{\"content\":\"hi\"},\"finish_reason\":\"stop\",\"seed\":"
+	    "12345678901234567890}]}";
+
+	(void)state;
+	assert_int_equal(record(json, text, sizeof(text) - 1, 7, 4096),
+	    WIRE_STORABLE);
+}
+
+/* A comment that was not finished when the stream ended says nothing. */
+static void
+test_stream_may_end_in_a_comment(void **state)
+{
+	struct recorder r;
+
+	(void)state;
+	start(&r, 4096);
+	recorder_head(&r, 200, sse, NULL);
+	recorder_data(&r, good_stream, sizeof(good_stream) - 1);
+	recorder_data(&r, ": good-b", 8);
+	assert_int_equal(recorder_end(&r, true), WIRE_STORABLE);
+	assert_int_equal(r.body.len, sizeof(good_stream) - 1 + 8);
+	recorder_fini(&r);
+}
+
 static void
 test_json_has_no_boundary(void **state)
 {
@@ -459,6 +488,8 @@ main(void)
 	    cmocka_unit_test(test_refusals),
 	    cmocka_unit_test(test_refused_json_is_bounded),
 	    cmocka_unit_test(test_other_format_is_not_kept),
+	    cmocka_unit_test(test_stream_may_end_in_a_comment),
+	    cmocka_unit_test(test_json_with_a_long_number),
 	    cmocka_unit_test(test_json_has_no_boundary),
 	};
 

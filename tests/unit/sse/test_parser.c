@@ -280,6 +280,35 @@ feed_bounded(size_t bound, const char *text, size_t step)
 }
 
 static void
+test_where_a_stream_may_end(void **state)
+{
+	static const struct {
+		const char *text;
+		bool may_end;
+	} cases[] = {
+	    {"", true}, {"data: a\n\n", true}, {"data: a\n", false},
+	    {"data: a", false}, {"d", false}, {":", true}, {": a", true},
+	    {": a\n", true}, {"data: a\n\n: a", true},
+	    {"data: a\n: a", false}, {"data: a\n\nid", false},
+	    {"data: a\n\n : a", false},
+	};
+	struct sse_parser p;
+	int seen;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		seen = 0;
+		sse_parser_init(&p, 4096);
+		assert_int_equal(sse_parser_feed(&p, cases[i].text,
+		    strlen(cases[i].text), stop_at_b, &seen), 0);
+		if (sse_parser_may_end(&p) != cases[i].may_end)
+			fail_msg("%s", cases[i].text);
+		sse_parser_fini(&p);
+	}
+}
+
+static void
 test_bounds(void **state)
 {
 	static const struct {
@@ -447,6 +476,7 @@ main(void)
 	    cmocka_unit_test(test_long_names_are_cut),
 	    cmocka_unit_test(test_boundary),
 	    cmocka_unit_test(test_callback_may_stop),
+	    cmocka_unit_test(test_where_a_stream_may_end),
 	    cmocka_unit_test(test_bounds),
 	    cmocka_unit_test(test_random_against_reference),
 	    cmocka_unit_test(test_fixtures_in_any_split),
