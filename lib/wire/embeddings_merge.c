@@ -4,6 +4,7 @@
 #include "wire/payload.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -251,13 +252,43 @@ put_up_to(struct buf *out, const char **at, const struct json_span *piece)
 	*at = piece->at + piece->len;
 }
 
+/* An element that does not say its place, beside others that do. */
 static void
-put_element(struct buf *out, const struct json_span *element, size_t place)
+put_numbered(struct buf *out, const struct json_span *element, size_t place)
+{
+	char text[24];
+	int len = snprintf(text, sizeof(text), "%zu", place);
+	struct json_span index = {text, (size_t)len};
+
+	json_put_with(out, element->at, element->len, "index", &index);
+}
+
+/* Whether any of the elements says its place. */
+static bool
+are_numbered(const struct json_span *elements, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (json_member_value(elements[i].at, elements[i].len,
+		    "index").at != NULL)
+			return true;
+	}
+	return false;
+}
+
+static void
+put_element(struct buf *out, const struct json_span *element, size_t place,
+    bool numbered)
 {
 	const char *at = element->at, *end = element->at + element->len;
 	struct json_span index;
 
 	index = json_member_value(element->at, element->len, "index");
+	if (index.at == NULL && numbered) {
+		put_numbered(out, element, place);
+		return;
+	}
 	/* It is a number, and something that is none is behind it. */
 	if (index.at != NULL && strtod(index.at, NULL) != (double)place) {
 		put_up_to(out, &at, &index);
@@ -276,6 +307,7 @@ put_data(struct buf *out, const struct wire_embeddings *tmpl,
 	const char *open = tmpl->data.at, *behind = first->at + first->len;
 	const char *close = tmpl->data.at + tmpl->data.len;
 	const char *tail = last->at + last->len;
+	const bool numbered = are_numbered(elements, n);
 	size_t i;
 
 	buf_append(out, open, (size_t)(first->at - open));
@@ -288,7 +320,7 @@ put_data(struct buf *out, const struct wire_embeddings *tmpl,
 			buf_append(out, open + 1,
 			    (size_t)(first->at - open - 1));
 		}
-		put_element(out, &elements[i], i);
+		put_element(out, &elements[i], i, numbered);
 	}
 	buf_append(out, tail, (size_t)(close - tail));
 }

@@ -61,8 +61,8 @@ bool wire_embeddings_alike(const struct wire_embeddings *a,
 /*
  * Append an answer: tmpl's text with these n elements as its "data", and
  * usage as its "usage", added as the last member if it has none. usage NULL:
- * that is left as it is. An element that has an "index" gets its new place
- * as such. What need not change keeps its bytes. The elements are of any
+ * that is left as it is. When any element has an "index", each gets its new
+ * place as such. What need not change keeps its bytes. The elements are of any
  * answers that wire_embeddings_read has taken apart. 0, or -1 when out
  * failed.
  */

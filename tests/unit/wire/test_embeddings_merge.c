@@ -441,6 +441,38 @@ test_vectors_of_another_kind(void **state)
 #undef BY
 }
 
+/* Of a server that numbers its elements only now and then. */
+static void
+test_numbered_beside_unnumbered(void **state)
+{
+	static const char first[] = "{\"data\":[{\"embedding\":[1]}]}",
+	    second[] = "{\"data\":[{\"index\":0,\"embedding\":[2]}]}";
+	struct wire_embeddings a, b;
+	struct json_span both[2];
+	enum wire_verdict v;
+	struct buf out;
+
+	(void)state;
+	assert_int_equal(
+	    wire_embeddings_read(&a, first, strlen(first), 1, &v), 0);
+	assert_int_equal(
+	    wire_embeddings_read(&b, second, strlen(second), 1, &v), 0);
+	buf_init(&out, 4096);
+	both[0] = b.elements[0];
+	both[1] = a.elements[0];
+	assert_int_equal(wire_embeddings_write(&out, &a, both, 2, NULL), 0);
+	assert_string_equal(out.data, "{\"data\":[{\"index\":0,\"embedding\":"
+	    "[2]},{\"embedding\":[1],\"index\":1}]}");
+	buf_reset(&out);
+	both[0] = a.elements[0];
+	assert_int_equal(wire_embeddings_write(&out, &a, both, 2, NULL), 0);
+	assert_string_equal(out.data, "{\"data\":[{\"embedding\":[1]},"
+	    "{\"embedding\":[1]}]}");
+	buf_fini(&out);
+	wire_embeddings_fini(&a);
+	wire_embeddings_fini(&b);
+}
+
 int
 main(void)
 {
@@ -453,6 +485,7 @@ main(void)
 	    cmocka_unit_test(test_any_mix_is_what_the_upstream_says),
 	    cmocka_unit_test(test_written_text),
 	    cmocka_unit_test(test_vectors_of_another_kind),
+	    cmocka_unit_test(test_numbered_beside_unnumbered),
 	};
 
 	return cmocka_run_group_tests_name("wire embeddings_merge", tests, NULL,
