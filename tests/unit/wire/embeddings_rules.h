@@ -20,6 +20,18 @@ rules_parse(const char *text, size_t len, json_error_t *error)
 	    error);
 }
 
+/* How many elements say their place; when some do, all are made to. */
+static inline size_t
+rules_numbered(const json_t *tree)
+{
+	const json_t *data = json_object_get(tree, "data");
+	size_t i, n = 0;
+
+	for (i = 0; i < json_array_size(data); i++)
+		n += json_object_get(json_array_get(data, i), "index") != NULL;
+	return n;
+}
+
 /* The tree with its elements reversed and this usage. */
 static inline json_t *
 rules_reversed(const json_t *tree, json_t *usage)
@@ -31,7 +43,8 @@ rules_reversed(const json_t *tree, json_t *usage)
 	for (i = 0; i < n; i++) {
 		element = json_deep_copy(json_array_get(data, n - 1 - i));
 		was = json_object_get(element, "index");
-		if (was != NULL && json_number_value(was) != (double)i)
+		if (was == NULL ? rules_numbered(tree) > 0 :
+		    json_number_value(was) != (double)i)
 			json_object_set_new(element, "index",
 			    json_integer((json_int_t)i));
 		json_array_append_new(other, element);
@@ -114,7 +127,8 @@ rules_taken_apart(const struct wire_embeddings *e, const json_t *tree)
 	return rules_elements(e, tree) &&
 	    rules_same_or_null(e->model, model, json_is_string(model)) &&
 	    rules_same_or_null(e->usage, usage, json_is_object(usage)) &&
-	    rules_write_same(e) && rules_write_reversed(e, tree);
+	    ((rules_numbered(tree) > 0 && rules_numbered(tree) < e->n) ||
+	    rules_write_same(e)) && rules_write_reversed(e, tree);
 }
 
 /*
