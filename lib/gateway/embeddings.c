@@ -6,6 +6,7 @@
  */
 #include "gateway/batch.h"
 
+#include "wire/token_count.h"
 #include "wire/usage.h"
 
 #include <stdio.h>
@@ -250,25 +251,44 @@ read_answer(struct batch *b)
 	return true;
 }
 
+/*
+ * Share the usage out among the new questions: by their tokens where these
+ * can be told, else by their length. 0 or -1.
+ */
+static int
+share_usage(struct batch *b)
+{
+	struct wire_tokens total = wire_usage_tokens(b->fresh.usage);
+	struct json_span *texts = calloc(b->fresh.n, sizeof(*texts));
+	size_t *weights = calloc(b->fresh.n, sizeof(*weights));
+	size_t i, n = 0;
+
+	for (i = 0; texts != NULL && weights != NULL &&
+	    i < b->in.n_unique; i++) {
+		if (b->parts[i].hit)
+			continue;
+		texts[n] = b->in.unique[i].text;
+		weights[n++] = b->in.unique[i].weight;
+	}
+	if (n > 0) {
+		wire_count_tokens(weights, texts, n,
+		    total.prompt > 0 ? total.prompt : total.total);
+		b->shares = wire_usage_share(b->fresh.usage, weights, n);
+	}
+	free(texts);
+	free(weights);
+	return b->shares == NULL ? -1 : 0;
+}
+
 /* Give each new question its element and its share of the usage. */
 static int
 deal_out(struct batch *b)
 {
-	size_t *weights = calloc(b->fresh.n, sizeof(*weights));
 	size_t i, n = 0;
 
-	if (weights == NULL)
+	if (b->fresh.usage != NULL && share_usage(b) == -1)
 		return -1;
 	for (i = 0; i < b->in.n_unique; i++) {
-		if (!b->parts[i].hit)
-			weights[n++] = b->in.unique[i].weight;
-	}
-	if (b->fresh.usage != NULL)
-		b->shares = wire_usage_share(b->fresh.usage, weights, n);
-	free(weights);
-	if (b->fresh.usage != NULL && b->shares == NULL)
-		return -1;
-	for (i = 0, n = 0; i < b->in.n_unique; i++) {
 		if (b->parts[i].hit)
 			continue;
 		b->parts[i].element = b->fresh.elements[n];

@@ -44,17 +44,6 @@ FIELDS = [{}, {"encoding_format": "base64"},
           {"user": "u", "unheard_of": [1, {"a": 1.0}]}]
 
 
-def assert_same_answer(response, whole, usage):
-    """usage: also what it costs is known exactly."""
-    if usage:
-        assert response.body == whole.body
-        return
-    ours, theirs = json.loads(response.body), json.loads(whole.body)
-    for answer in (ours, theirs):
-        assert set(answer.pop("usage")) == {"prompt_tokens", "total_tokens"}
-    assert ours == theirs
-
-
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("kind", KINDS)
 def test_any_mix_of_hits_and_misses(site, kind, seed):
@@ -67,8 +56,6 @@ def test_any_mix_of_hits_and_misses(site, kind, seed):
                   for _ in range(rng.randint(1, 2 * len(pool)))]
         missing = [i for i in unique(inputs) if i not in known]
         hits = sum(i in known for i in inputs)
-        # What one of several texts costs is only shared out.
-        exact = kind != "mixed"
         before = requests(site)
         response = embed(site, inputs, **fields)
         assert requests(site) - before == (1 if missing else 0)
@@ -78,7 +65,8 @@ def test_any_mix_of_hits_and_misses(site, kind, seed):
                 assert_partial(response, hits, len(inputs))
         else:
             assert_hit(response)
-        assert_same_answer(response, direct(site, inputs, **fields), exact)
+        # Also what it costs: the upstream counts words.
+        assert response.body == direct(site, inputs, **fields).body
         known += missing
         again = embed(site, inputs, **fields)
         assert_hit(again)
