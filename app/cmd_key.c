@@ -108,6 +108,10 @@ cmd_key(const struct conf *conf, int argc, char **argv)
 	status = 1;
 	if (read_body(&body) == -1)
 		fprintf(stderr, "reprise: the body could not be read\n");
+	else if (conf->n_upstreams == 0)
+		fprintf(stderr, "reprise: no upstream is configured%s\n",
+		    conf->path == NULL ? ": there is no configuration file, "
+		    "see -c" : "");
 	else if (gateway_explain(conf, v.list,
 	    body.data != NULL ? body.data : "", body.len, &out, &err) == -1)
 		fprintf(stderr, "reprise: would be refused with %d: %s\n",
