@@ -2,7 +2,6 @@
 
 #include "wire/payload.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -115,13 +114,12 @@ enum wire_verdict
 wire_choices_judge_json(const json_t *body, const struct wire_policy *policy,
     json_t **usage, wire_choice_fn *content)
 {
-	json_t *found = json_object_get(body, "usage");
 	json_t *choices = json_object_get(body, "choices");
 	enum wire_verdict v = WIRE_STORABLE;
 	unsigned flags, all = 0;
 	size_t i;
 
-	*usage = json_is_object(found) ? json_incref(found) : NULL;
+	*usage = wire_usage_of(body);
 	if (!json_is_object(body))
 		return WIRE_BAD_JSON;
 	if (wire_is_error(body, "choices"))
@@ -156,21 +154,11 @@ choice_index(const json_t *choice, size_t place)
 	return i >= 0 && i < CHOICES_MAX ? (int)i : -1;
 }
 
-static struct choices *
-choices_of(struct wire_stream *s)
-{
-	if (s->state == NULL)
-		s->state = calloc(1, sizeof(struct choices));
-	if (s->state == NULL)
-		wire_stream_fault(s, WIRE_MEMORY);
-	return s->state;
-}
-
 static void
 add_choice(struct wire_stream *s, const json_t *choice, size_t place,
     wire_choice_fn *content)
 {
-	struct choices *c = choices_of(s);
+	struct choices *c = wire_stream_state(s, sizeof(*c));
 	int i = choice_index(choice, place);
 	unsigned flags = choice_flags(choice, true, content);
 
@@ -201,10 +189,7 @@ keep_usage(struct wire_stream *s, const json_t *chunk)
 	if (!json_is_object(usage))
 		usage = json_object_get(json_object_get(chunk, "x_groq"),
 		    "usage");
-	if (!json_is_object(usage))
-		return;
-	json_decref(s->usage);
-	s->usage = json_incref(usage);
+	wire_stream_usage(s, usage);
 }
 
 /* Whether a chunk tells of an error; Groq has a place of its own for it. */
@@ -265,12 +250,4 @@ wire_choices_stream_end(struct wire_stream *s, const struct wire_policy *policy)
 		all |= c->flags[i];
 	}
 	return v != WIRE_STORABLE ? v : apply_policy(all, policy);
-}
-
-void
-wire_choices_stream_fini(struct wire_stream *s)
-{
-	json_decref(s->usage);
-	free(s->state);
-	memset(s, 0, sizeof(*s));
 }

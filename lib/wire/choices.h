@@ -42,7 +42,4 @@ void wire_choices_stream_event(struct wire_stream *s,
 enum wire_verdict wire_choices_stream_end(struct wire_stream *s,
     const struct wire_policy *policy);
 
-/* As stream_fini. */
-void wire_choices_stream_fini(struct wire_stream *s);
-
 #endif

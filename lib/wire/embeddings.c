@@ -67,9 +67,8 @@ enum wire_verdict
 wire_embeddings_judge_json(const json_t *body,
     const struct wire_policy *policy, json_t **usage)
 {
-	json_t *found = json_object_get(body, "usage");
 
 	(void)policy;
-	*usage = json_is_object(found) ? json_incref(found) : NULL;
+	*usage = wire_usage_of(body);
 	return wire_embeddings_judge(body, WIRE_EMBEDDINGS_ANY);
 }

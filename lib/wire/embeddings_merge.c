@@ -209,7 +209,7 @@ int
 wire_embeddings_read(struct wire_embeddings *out, const char *text,
     size_t len, size_t expected, enum wire_verdict *verdict)
 {
-	json_t *tree, *model, *usage;
+	json_t *tree, *model;
 
 	memset(out, 0, sizeof(*out));
 	out->text = text;
@@ -223,9 +223,8 @@ wire_embeddings_read(struct wire_embeddings *out, const char *text,
 		*verdict = take_elements(out,
 		    json_array_size(json_object_get(tree, "data")));
 	model = json_object_get(tree, "model");
-	usage = json_object_get(tree, "usage");
 	out->model = json_is_string(model) ? json_incref(model) : NULL;
-	out->usage = json_is_object(usage) ? json_incref(usage) : NULL;
+	out->usage = wire_usage_of(tree);
 	json_decref(tree);
 	if (*verdict == WIRE_STORABLE)
 		return 0;

@@ -6,6 +6,7 @@
 #include "wire/embeddings.h"
 #include "wire/error.h"
 #include "wire/messages.h"
+#include "wire/payload.h"
 #include "wire/rerank.h"
 #include "wire/responses.h"
 #include "wire/transcription.h"
@@ -46,12 +47,6 @@ other_stream_end(struct wire_stream *s, const struct wire_policy *policy)
 	return WIRE_NOT_A_FORMAT;
 }
 
-static void
-other_stream_fini(struct wire_stream *s)
-{
-	memset(s, 0, sizeof(*s));
-}
-
 /* ---- formats that never stream ---- */
 
 static void
@@ -74,16 +69,16 @@ unary_stream_end(struct wire_stream *s, const struct wire_policy *policy)
 #define OTHER                                                                  \
 	.judge_request = other_judge_request, .judge_json = other_judge_json,  \
 	.stream_event = other_stream_event, .stream_end = other_stream_end,    \
-	.stream_fini = other_stream_fini
+	.stream_fini = wire_stream_fini
 #define UNARY                                                                  \
 	.stream_event = unary_stream_event, .stream_end = unary_stream_end,    \
-	.stream_fini = other_stream_fini
+	.stream_fini = wire_stream_fini
 #define TRANSCRIPTION                                                          \
 	.judge_request = wire_transcription_judge_request,                     \
 	.judge_json = wire_transcription_judge_json,                           \
 	.stream_event = wire_transcription_stream_event,                       \
 	.stream_end = wire_transcription_stream_end,                           \
-	.stream_fini = wire_transcription_stream_fini,                         \
+	.stream_fini = wire_stream_fini,                                       \
 	.error_body = wire_openai_error_body,                                  \
 	.error_event = wire_transcription_error_event
 #define OPENAI_ERRORS                                                          \
@@ -107,7 +102,7 @@ static const struct wire_format formats[WIRE_FORMAT_COUNT] = {
 	.judge_json = wire_chat_judge_json,
 	.stream_event = wire_chat_stream_event,
 	.stream_end = wire_choices_stream_end,
-	.stream_fini = wire_choices_stream_fini,
+	.stream_fini = wire_stream_fini,
 	OPENAI_ERRORS,
 	.owns_json = wire_chat_owns_json,
 	.owns_payload = wire_chat_owns_payload,
@@ -124,7 +119,7 @@ static const struct wire_format formats[WIRE_FORMAT_COUNT] = {
 	.judge_json = wire_completions_judge_json,
 	.stream_event = wire_completions_stream_event,
 	.stream_end = wire_choices_stream_end,
-	.stream_fini = wire_choices_stream_fini,
+	.stream_fini = wire_stream_fini,
 	OPENAI_ERRORS,
 	.owns_json = wire_completions_owns_json,
 	.owns_payload = wire_completions_owns_payload,
@@ -140,7 +135,7 @@ static const struct wire_format formats[WIRE_FORMAT_COUNT] = {
 	.judge_json = wire_responses_judge_json,
 	.stream_event = wire_responses_stream_event,
 	.stream_end = wire_responses_stream_end,
-	.stream_fini = wire_responses_stream_fini,
+	.stream_fini = wire_stream_fini,
 	RESPONSES_ERRORS,
 	.owns_json = wire_responses_owns_json,
 	.owns_payload = wire_responses_owns_payload,
@@ -156,7 +151,7 @@ static const struct wire_format formats[WIRE_FORMAT_COUNT] = {
 	.judge_json = wire_messages_judge_json,
 	.stream_event = wire_messages_stream_event,
 	.stream_end = wire_messages_stream_end,
-	.stream_fini = wire_messages_stream_fini,
+	.stream_fini = wire_stream_fini,
 	ANTHROPIC_ERRORS,
 	.owns_json = wire_messages_owns_json,
 	.owns_payload = wire_messages_owns_payload,

@@ -2,7 +2,6 @@
 
 #include "wire/payload.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* What is known of an answer, or of a part of it. */
@@ -177,11 +176,10 @@ wire_messages_judge_json(const json_t *body, const struct wire_policy *policy,
     json_t **usage)
 {
 	const json_t *content = json_object_get(body, "content");
-	json_t *found = json_object_get(body, "usage");
 	unsigned flags;
 	size_t i;
 
-	*usage = json_is_object(found) ? json_incref(found) : NULL;
+	*usage = wire_usage_of(body);
 	if (!json_is_object(body))
 		return WIRE_BAD_JSON;
 	if (wire_is_error(body, "content") || wire_messages_is(body, "error"))
@@ -317,20 +315,10 @@ static const struct {
     {"message_stop", stop_message},
 };
 
-static struct progress *
-progress_of(struct wire_stream *s)
-{
-	if (s->state == NULL)
-		s->state = calloc(1, sizeof(struct progress));
-	if (s->state == NULL)
-		wire_stream_fault(s, WIRE_MEMORY);
-	return s->state;
-}
-
 static void
 take_payload(struct wire_stream *s, const json_t *payload)
 {
-	struct progress *p = progress_of(s);
+	struct progress *p = wire_stream_state(s, sizeof(*p));
 	size_t i;
 
 	if (wire_is_error(payload, "type") ||
@@ -351,11 +339,7 @@ void
 wire_messages_stream_event(struct wire_stream *s,
     const struct sse_event *event)
 {
-	json_t *payload = wire_stream_payload(s, event);
-
-	if (payload != NULL)
-		take_payload(s, payload);
-	json_decref(payload);
+	wire_stream_take(s, event, take_payload);
 }
 
 enum wire_verdict
@@ -375,12 +359,4 @@ wire_messages_stream_end(struct wire_stream *s,
 	flags |= s->ended_by_length ? BY_LENGTH : 0;
 	flags |= s->calls_tools ? CALLS_TOOLS : 0;
 	return verdict_of(flags, policy);
-}
-
-void
-wire_messages_stream_fini(struct wire_stream *s)
-{
-	json_decref(s->usage);
-	free(s->state);
-	memset(s, 0, sizeof(*s));
 }

@@ -33,9 +33,6 @@ void wire_messages_stream_event(struct wire_stream *s,
 enum wire_verdict wire_messages_stream_end(struct wire_stream *s,
     const struct wire_policy *policy);
 
-/* Free what s holds. */
-void wire_messages_stream_fini(struct wire_stream *s);
-
 /* Whether an answer is a message, and a payload the start of one. */
 bool wire_messages_owns_json(const json_t *answer);
 bool wire_messages_owns_payload(const json_t *payload);

@@ -28,6 +28,41 @@ wire_stream_fault(struct wire_stream *s, enum wire_verdict why)
 		s->bad = why;
 }
 
+void *
+wire_stream_state(struct wire_stream *s, size_t size)
+{
+	if (s->state == NULL)
+		s->state = calloc(1, size);
+	if (s->state == NULL)
+		wire_stream_fault(s, WIRE_MEMORY);
+	return s->state;
+}
+
+void
+wire_stream_usage(struct wire_stream *s, json_t *usage)
+{
+	if (!json_is_object(usage))
+		return;
+	json_decref(s->usage);
+	s->usage = json_incref(usage);
+}
+
+void
+wire_stream_fini(struct wire_stream *s)
+{
+	json_decref(s->usage);
+	free(s->state);
+	memset(s, 0, sizeof(*s));
+}
+
+json_t *
+wire_usage_of(const json_t *body)
+{
+	json_t *usage = json_object_get(body, "usage");
+
+	return json_is_object(usage) ? json_incref(usage) : NULL;
+}
+
 bool
 wire_is_set(const json_t *value)
 {
@@ -145,6 +180,17 @@ wire_stream_payload(struct wire_stream *s, const struct sse_event *event)
 	if (payload == NULL)
 		wire_stream_fault(s, WIRE_BAD_JSON);
 	return payload;
+}
+
+void
+wire_stream_take(struct wire_stream *s, const struct sse_event *event,
+    void (*take)(struct wire_stream *s, const json_t *payload))
+{
+	json_t *payload = wire_stream_payload(s, event);
+
+	if (payload != NULL)
+		take(s, payload);
+	json_decref(payload);
 }
 
 static int

@@ -12,6 +12,18 @@
 void wire_stream_fault(struct wire_stream *s, enum wire_verdict why);
 
 /*
+ * What the format keeps of a stream: so many bytes, zero at first, that
+ * wire_stream_fini frees. NULL without memory, which is noted as a fault.
+ */
+void *wire_stream_state(struct wire_stream *s, size_t size);
+
+/* Keep a usage object in place of an earlier one; no object: nothing. */
+void wire_stream_usage(struct wire_stream *s, json_t *usage);
+
+/* The stream_fini of all formats: frees what s holds. */
+void wire_stream_fini(struct wire_stream *s);
+
+/*
  * Parse JSON that is only to be judged: a new value, or NULL. Where it has
  * an integer beyond 64 bits (Together's "seed" often is), that is a real,
  * and small whole reals are integers.
@@ -26,6 +38,13 @@ json_t *wire_parse(const char *text, size_t len);
  */
 json_t *wire_stream_payload(struct wire_stream *s,
     const struct sse_event *event);
+
+/* Call take with that payload, unless there is none. */
+void wire_stream_take(struct wire_stream *s, const struct sse_event *event,
+    void (*take)(struct wire_stream *s, const json_t *payload));
+
+/* The "usage" of a JSON answer: a new reference; NULL when no object. */
+json_t *wire_usage_of(const json_t *body);
 
 /*
  * Whether a top-level object is an error: "error" as OpenAI has it,

@@ -3,7 +3,6 @@
 #include "wire/payload.h"
 #include "wire/responses_text.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* What is known of an output item, or of several together. */
@@ -162,11 +161,10 @@ enum wire_verdict
 wire_responses_judge_json(const json_t *body, const struct wire_policy *policy,
     json_t **usage)
 {
-	json_t *found = json_object_get(body, "usage");
 	unsigned flags = output_flags(json_object_get(body, "output"));
 	enum wire_verdict v;
 
-	*usage = json_is_object(found) ? json_incref(found) : NULL;
+	*usage = wire_usage_of(body);
 	if (!json_is_object(body))
 		return WIRE_BAD_JSON;
 	v = status_verdict(body);
@@ -179,16 +177,6 @@ wire_responses_judge_json(const json_t *body, const struct wire_policy *policy,
 }
 
 /* ---- a stream ----------------------------------------------------------- */
-
-static struct responses *
-state_of(struct wire_stream *s)
-{
-	if (s->state == NULL)
-		s->state = calloc(1, sizeof(struct responses));
-	if (s->state == NULL)
-		wire_stream_fault(s, WIRE_MEMORY);
-	return s->state;
-}
 
 /* A number that does not rise tells of events lost, doubled or swapped. */
 static void
@@ -240,13 +228,9 @@ on_done(struct wire_stream *s, struct responses *r, const json_t *event)
 static void
 keep_usage(struct wire_stream *s, const json_t *event)
 {
-	json_t *usage = json_object_get(json_object_get(event, "response"),
-	    "usage");
+	const json_t *answer = json_object_get(event, "response");
 
-	if (json_is_object(usage)) {
-		json_decref(s->usage);
-		s->usage = json_incref(usage);
-	}
+	wire_stream_usage(s, json_object_get(answer, "usage"));
 }
 
 static unsigned
@@ -319,7 +303,7 @@ static const struct {
 void
 wire_responses_stream_payload(struct wire_stream *s, const json_t *payload)
 {
-	struct responses *r = state_of(s);
+	struct responses *r = wire_stream_state(s, sizeof(*r));
 	size_t i;
 
 	if (r == NULL)
@@ -339,11 +323,7 @@ void
 wire_responses_stream_event(struct wire_stream *s,
     const struct sse_event *event)
 {
-	json_t *payload = wire_stream_payload(s, event);
-
-	if (payload != NULL)
-		wire_responses_stream_payload(s, payload);
-	json_decref(payload);
+	wire_stream_take(s, event, wire_responses_stream_payload);
 }
 
 enum wire_verdict
@@ -356,12 +336,4 @@ wire_responses_stream_end(struct wire_stream *s,
 		return WIRE_NO_TERMINATOR;
 	return s->calls_tools && !policy->store_tool_calls ? WIRE_TOOL_CALLS :
 	    WIRE_STORABLE;
-}
-
-void
-wire_responses_stream_fini(struct wire_stream *s)
-{
-	json_decref(s->usage);
-	free(s->state);
-	memset(s, 0, sizeof(*s));
 }

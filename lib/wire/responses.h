@@ -39,9 +39,6 @@ void wire_responses_stream_payload(struct wire_stream *s,
 enum wire_verdict wire_responses_stream_end(struct wire_stream *s,
     const struct wire_policy *policy);
 
-/* Free what a stream holds. */
-void wire_responses_stream_fini(struct wire_stream *s);
-
 /* Whether "object" is "response", or "type" begins with "response.". */
 bool wire_responses_owns_json(const json_t *answer);
 bool wire_responses_owns_payload(const json_t *payload);

@@ -36,7 +36,7 @@ answer_of(const json_t *payloads)
 	for (i = 0; i < n && !s.ended; i++)
 		wire_responses_stream_payload(&s, json_array_get(payloads, i));
 	v = wire_responses_stream_end(&s, &storing_all);
-	wire_responses_stream_fini(&s);
+	wire_stream_fini(&s);
 	if (v != WIRE_STORABLE || i != n)
 		return NULL;
 	return json_object_get(json_array_get(payloads, n - 1), "response");

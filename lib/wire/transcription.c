@@ -18,10 +18,9 @@ wire_transcription_judge_json(const json_t *body,
     const struct wire_policy *policy, json_t **usage)
 {
 	const json_t *text = json_object_get(body, "text");
-	json_t *found = json_object_get(body, "usage");
 
 	(void)policy;
-	*usage = json_is_object(found) ? json_incref(found) : NULL;
+	*usage = wire_usage_of(body);
 	if (!json_is_object(body))
 		return WIRE_BAD_JSON;
 	if (wire_is_error(body, "text"))
@@ -53,10 +52,9 @@ take_text(struct wire_stream *s, const json_t *text)
 }
 
 static void
-take_payload(struct wire_stream *s, json_t *payload)
+take_payload(struct wire_stream *s, const json_t *payload)
 {
 	const char *type = json_string_value(json_object_get(payload, "type"));
-	json_t *usage = json_object_get(payload, "usage");
 	size_t i;
 
 	if (!json_is_object(payload))
@@ -71,21 +69,14 @@ take_payload(struct wire_stream *s, json_t *payload)
 		take_text(s, json_object_get(payload, events[i].member));
 		s->ended = s->ended || events[i].last;
 	}
-	if (json_is_object(usage)) {
-		json_decref(s->usage);
-		s->usage = json_incref(usage);
-	}
+	wire_stream_usage(s, json_object_get(payload, "usage"));
 }
 
 void
 wire_transcription_stream_event(struct wire_stream *s,
     const struct sse_event *event)
 {
-	json_t *payload = wire_stream_payload(s, event);
-
-	if (payload != NULL)
-		take_payload(s, payload);
-	json_decref(payload);
+	wire_stream_take(s, event, take_payload);
 }
 
 enum wire_verdict
@@ -98,11 +89,4 @@ wire_transcription_stream_end(struct wire_stream *s,
 	if (!s->ended)
 		return WIRE_NO_TERMINATOR;
 	return s->any_payload ? WIRE_STORABLE : WIRE_EMPTY;
-}
-
-void
-wire_transcription_stream_fini(struct wire_stream *s)
-{
-	json_decref(s->usage);
-	memset(s, 0, sizeof(*s));
 }

@@ -20,6 +20,5 @@ void wire_transcription_stream_event(struct wire_stream *s,
     const struct sse_event *event);
 enum wire_verdict wire_transcription_stream_end(struct wire_stream *s,
     const struct wire_policy *policy);
-void wire_transcription_stream_fini(struct wire_stream *s);
 
 #endif
