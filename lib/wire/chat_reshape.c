@@ -119,18 +119,7 @@ is_text(const char *name)
 static int
 put_delta(struct writer *w, json_t *delta, json_t *logprobs)
 {
-	json_t *out = wire_chunk_choice(w->choice);
-
-	if (json_object_set_new(out, "delta", delta) != 0) {
-		json_decref(logprobs);
-		json_decref(out);
-		return -1;
-	}
-	if (wire_chunk_go_on(out, w->choice, logprobs) != 0) {
-		json_decref(out);
-		return -1;
-	}
-	return wire_chunks_put(w->chunks, out);
+	return wire_chunks_put(w->chunks, w->choice, "delta", delta, logprobs);
 }
 
 /* A delta of one piece, inside what it belongs to. */
@@ -412,21 +401,6 @@ put_tools(struct writer *w)
 }
 
 static int
-put_last(struct writer *w)
-{
-	static const char *const known[] = {"index", "message", "logprobs",
-	    NULL};
-	json_t *out = wire_chunk_choice(w->choice);
-
-	if (json_object_set_new(out, "delta", json_object()) != 0 ||
-	    wire_chunk_finish(out, w->choice, known) != 0) {
-		json_decref(out);
-		return -1;
-	}
-	return wire_chunks_put(w->chunks, out);
-}
-
-static int
 put_choice(struct wire_chunks *c, json_t *choice)
 {
 	struct writer w = {.chunks = c, .choice = choice,
@@ -438,7 +412,8 @@ put_choice(struct wire_chunks *c, json_t *choice)
 	if (put_first(&w) != 0 || put_texts(&w) != 0 ||
 	    put_function_call(&w) != 0 || put_tools(&w) != 0)
 		return -1;
-	return put_last(&w);
+	return wire_chunks_put_last(c, choice, "delta", json_object(),
+	    "message");
 }
 
 /* ---- the members of the row --------------------------------------------- */

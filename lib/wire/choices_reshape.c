@@ -80,8 +80,9 @@ drop_bulk(json_t *chunk)
 	}
 }
 
-int
-wire_chunks_put(struct wire_chunks *c, json_t *choice)
+/* Write a chunk with one choice, which is taken over. 0 or -1. */
+static int
+put_chunk(struct wire_chunks *c, json_t *choice)
 {
 	json_t *choices = json_array();
 
@@ -112,55 +113,59 @@ chunks_end(struct wire_chunks *c, const json_t *answer, bool usage)
 	return buf_puts(c->out, "data: [DONE]\n\n");
 }
 
-json_t *
-wire_chunk_choice(const json_t *choice)
+/*
+ * A choice of a chunk: the index of the whole one, content, logprobs, and
+ * no finish_reason yet. Both values are taken over. New; or NULL.
+ */
+static json_t *
+part_of(const json_t *choice, const char *name, json_t *content,
+    json_t *logprobs)
 {
-	json_t *out = json_object();
+	json_t *part = json_object();
+	int rc = json_object_set(part, "index",
+	    json_object_get(choice, "index"));
 
-	if (json_object_set(out, "index",
-	    json_object_get(choice, "index")) == 0)
-		return out;
-	json_decref(out);
+	if (json_object_set_new(part, name, content) != 0)
+		rc = -1;
+	if (logprobs == NULL && json_object_get(choice, "logprobs") != NULL)
+		logprobs = json_null();
+	if (logprobs != NULL &&
+	    json_object_set_new(part, "logprobs", logprobs) != 0)
+		rc = -1;
+	if (rc == 0 && json_object_set_new(part, "finish_reason",
+	    json_null()) == 0)
+		return part;
+	json_decref(part);
 	return NULL;
 }
 
 int
-wire_chunk_go_on(json_t *out, const json_t *choice, json_t *logprobs)
+wire_chunks_put(struct wire_chunks *c, const json_t *choice,
+    const char *name, json_t *content, json_t *logprobs)
 {
-	int rc = 0;
+	json_t *part = part_of(choice, name, content, logprobs);
 
-	if (logprobs == NULL && json_object_get(choice, "logprobs") != NULL)
-		logprobs = json_null();
-	if (logprobs != NULL)
-		rc = json_object_set_new(out, "logprobs", logprobs);
-	if (json_object_set_new(out, "finish_reason", json_null()) != 0)
-		rc = -1;
-	return rc;
-}
-
-static bool
-is_known(const char *name, const char *const *known)
-{
-	for (; *known != NULL; known++)
-		if (strcmp(*known, name) == 0)
-			return true;
-	return false;
+	return part == NULL ? -1 : put_chunk(c, part);
 }
 
 int
-wire_chunk_finish(json_t *out, json_t *choice, const char *const *known)
+wire_chunks_put_last(struct wire_chunks *c, json_t *choice,
+    const char *name, json_t *empty, const char *whole)
 {
-	const char *name;
-	json_t *value;
+	json_t *part = part_of(choice, name, empty, NULL), *value;
+	const char *member;
 
-	if (wire_chunk_go_on(out, choice, NULL) != 0)
-		return -1;
-	json_object_foreach(choice, name, value) {
-		if (!is_known(name, known) &&
-		    json_object_set(out, name, value) != 0)
+	json_object_foreach(choice, member, value) {
+		if (strcmp(member, "index") == 0 ||
+		    strcmp(member, "logprobs") == 0 ||
+		    strcmp(member, whole) == 0)
+			continue;
+		if (json_object_set(part, member, value) != 0) {
+			json_decref(part);
 			return -1;
+		}
 	}
-	return 0;
+	return part == NULL ? -1 : put_chunk(c, part);
 }
 
 static int

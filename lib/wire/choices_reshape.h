@@ -69,22 +69,20 @@ int wire_choices_to_stream(struct buf *out, const json_t *answer, bool usage,
 int wire_choices_to_json(struct buf *out, const json_t *payloads,
     json_t *usage, const struct wire_choices_shape *shape);
 
-/* Write a chunk with one choice, which is taken over. 0 or -1. */
-int wire_chunks_put(struct wire_chunks *c, json_t *choice);
+/*
+ * Write a chunk with a part of a choice: content, the value of the member
+ * called name, and its logprobs (NULL: null, where the whole choice has
+ * any); both are taken over. 0; or -1, also when content is NULL.
+ */
+int wire_chunks_put(struct wire_chunks *c, const json_t *choice,
+    const char *name, json_t *content, json_t *logprobs);
 
 /*
- * A choice of a chunk so far: the index of the whole one, and nothing else.
- * New; NULL without memory.
+ * Write the last chunk of a choice: empty content, as above, then the
+ * finish_reason and all else there is, but for the member called whole,
+ * which the chunks before have said. 0 or -1.
  */
-json_t *wire_chunk_choice(const json_t *choice);
-
-/*
- * Put in a choice of a chunk what stands behind its content: logprobs
- * (taken over; NULL: null, where the whole choice has any), and of the
- * last chunk the finish_reason and all members but those in known, a list
- * that ends with NULL. 0 or -1.
- */
-int wire_chunk_go_on(json_t *out, const json_t *choice, json_t *logprobs);
-int wire_chunk_finish(json_t *out, json_t *choice, const char *const *known);
+int wire_chunks_put_last(struct wire_chunks *c, json_t *choice,
+    const char *name, json_t *empty, const char *whole);
 
 #endif

@@ -43,14 +43,8 @@ struct writer {
 static int
 put_text(struct writer *w, json_t *text, json_t *logprobs)
 {
-	json_t *out = wire_chunk_choice(w->choice);
-	int rc = json_object_set(out, "text", text);
-
-	if (wire_chunk_go_on(out, w->choice, logprobs) != 0 || rc != 0) {
-		json_decref(out);
-		return -1;
-	}
-	return wire_chunks_put(w->chunks, out);
+	return wire_chunks_put(w->chunks, w->choice, "text",
+	    json_incref(text), logprobs);
 }
 
 static int
@@ -156,25 +150,13 @@ put_all_text(struct writer *w)
 }
 
 static int
-put_last(struct writer *w)
-{
-	static const char *const known[] = {"index", "text", "logprobs", NULL};
-	json_t *out = wire_chunk_choice(w->choice);
-
-	if (json_object_set_new(out, "text", json_string("")) != 0 ||
-	    wire_chunk_finish(out, w->choice, known) != 0) {
-		json_decref(out);
-		return -1;
-	}
-	return wire_chunks_put(w->chunks, out);
-}
-
-static int
 put_choice(struct wire_chunks *c, json_t *choice)
 {
 	struct writer w = {c, choice};
 
-	return put_all_text(&w) != 0 ? -1 : put_last(&w);
+	if (put_all_text(&w) != 0)
+		return -1;
+	return wire_chunks_put_last(c, choice, "text", json_string(""), "text");
 }
 
 /* ---- the members of the row --------------------------------------------- */
