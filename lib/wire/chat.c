@@ -2,20 +2,21 @@
 
 #include "wire/choices.h"
 #include "wire/payload.h"
+#include "wire/signs.h"
 
 /* Members of a message or delta that are an answer when not empty. */
 static const struct {
 	const char *name;
 	unsigned flags;
 } parts[] = {
-    {"content", WIRE_CHOICE_CONTENT},
-    {"reasoning", WIRE_CHOICE_CONTENT},
-    {"reasoning_content", WIRE_CHOICE_CONTENT},
-    {"refusal", WIRE_CHOICE_CONTENT},
-    {"audio", WIRE_CHOICE_CONTENT},
-    {"images", WIRE_CHOICE_CONTENT}, /* OpenRouter, beside content "" */
-    {"tool_calls", WIRE_CHOICE_CONTENT | WIRE_CHOICE_CALLS_TOOLS},
-    {"function_call", WIRE_CHOICE_CONTENT | WIRE_CHOICE_CALLS_TOOLS},
+    {"content", WIRE_SIGN_CONTENT},
+    {"reasoning", WIRE_SIGN_CONTENT},
+    {"reasoning_content", WIRE_SIGN_CONTENT},
+    {"refusal", WIRE_SIGN_CONTENT},
+    {"audio", WIRE_SIGN_CONTENT},
+    {"images", WIRE_SIGN_CONTENT}, /* OpenRouter, beside content "" */
+    {"tool_calls", WIRE_SIGN_CONTENT | WIRE_SIGN_CALLS_TOOLS},
+    {"function_call", WIRE_SIGN_CONTENT | WIRE_SIGN_CALLS_TOOLS},
 };
 
 static unsigned
@@ -27,7 +28,7 @@ payload_flags(const json_t *payload)
 	if (!wire_is_set(payload))
 		return 0;
 	if (!json_is_object(payload))
-		return WIRE_CHOICE_MISSHAPEN;
+		return WIRE_SIGN_MISSHAPEN;
 	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		if (wire_has_substance(json_object_get(payload, parts[i].name)))
 			flags |= parts[i].flags;

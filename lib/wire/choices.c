@@ -1,12 +1,16 @@
 #include "wire/choices.h"
 
 #include "wire/payload.h"
+#include "wire/signs.h"
 
 #include <string.h>
 #include <strings.h>
 
 /* More than any server offers as "n"; a higher index is not believed. */
 enum { CHOICES_MAX = 1024 };
+
+/* A choice of this index has come: a flag beside enum wire_sign. */
+enum { SEEN = 128 };
 
 struct choices {
 	size_t n;
@@ -26,27 +30,27 @@ static const struct {
 	const char *word;
 	unsigned flags;
 } reasons[] = {
-    {"length", WIRE_CHOICE_BY_LENGTH},
-    {"tool_calls", WIRE_CHOICE_CALLS_TOOLS},
-    {"function_call", WIRE_CHOICE_CALLS_TOOLS},
-    {"content_filter", WIRE_CHOICE_FILTERED},
-    {"model_length", WIRE_CHOICE_BY_LENGTH},
-    {"max_tokens", WIRE_CHOICE_BY_LENGTH},
-    {"model_context_window_exceeded", WIRE_CHOICE_BY_LENGTH},
-    {"sensitive", WIRE_CHOICE_FILTERED},
-    {"safety", WIRE_CHOICE_FILTERED},
-    {"recitation", WIRE_CHOICE_FILTERED},
-    {"blocklist", WIRE_CHOICE_FILTERED},
-    {"prohibited_content", WIRE_CHOICE_FILTERED},
-    {"spii", WIRE_CHOICE_FILTERED},
-    {"image_safety", WIRE_CHOICE_FILTERED},
-    {"guardrail_intervened", WIRE_CHOICE_FILTERED},
-    {"function_call_filter", WIRE_CHOICE_FAILED},
-    {"malformed_function_call", WIRE_CHOICE_FAILED},
-    {"network_error", WIRE_CHOICE_FAILED},
-    {"error", WIRE_CHOICE_FAILED},
-    {"abort", WIRE_CHOICE_FAILED},
-    {"insufficient_system_resource", WIRE_CHOICE_FAILED},
+    {"length", WIRE_SIGN_BY_LENGTH},
+    {"tool_calls", WIRE_SIGN_CALLS_TOOLS},
+    {"function_call", WIRE_SIGN_CALLS_TOOLS},
+    {"content_filter", WIRE_SIGN_FILTERED},
+    {"model_length", WIRE_SIGN_BY_LENGTH},
+    {"max_tokens", WIRE_SIGN_BY_LENGTH},
+    {"model_context_window_exceeded", WIRE_SIGN_BY_LENGTH},
+    {"sensitive", WIRE_SIGN_FILTERED},
+    {"safety", WIRE_SIGN_FILTERED},
+    {"recitation", WIRE_SIGN_FILTERED},
+    {"blocklist", WIRE_SIGN_FILTERED},
+    {"prohibited_content", WIRE_SIGN_FILTERED},
+    {"spii", WIRE_SIGN_FILTERED},
+    {"image_safety", WIRE_SIGN_FILTERED},
+    {"guardrail_intervened", WIRE_SIGN_FILTERED},
+    {"function_call_filter", WIRE_SIGN_FAILED},
+    {"malformed_function_call", WIRE_SIGN_FAILED},
+    {"network_error", WIRE_SIGN_FAILED},
+    {"error", WIRE_SIGN_FAILED},
+    {"abort", WIRE_SIGN_FAILED},
+    {"insufficient_system_resource", WIRE_SIGN_FAILED},
 };
 
 static unsigned
@@ -63,51 +67,21 @@ reason_flags(const json_t *reason)
 	for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
 		if (strlen(reasons[i].word) == len &&
 		    strncasecmp(word, reasons[i].word, len) == 0)
-			return WIRE_CHOICE_FINISHED | reasons[i].flags;
-	return WIRE_CHOICE_FINISHED;
+			return WIRE_SIGN_FINISHED | reasons[i].flags;
+	return WIRE_SIGN_FINISHED;
 }
 
 static unsigned
 choice_flags(const json_t *choice, bool streamed, wire_choice_fn *content)
 {
-	unsigned flags = WIRE_CHOICE_SEEN;
+	unsigned flags = SEEN;
 
 	if (!json_is_object(choice))
-		return WIRE_CHOICE_MISSHAPEN;
+		return WIRE_SIGN_MISSHAPEN;
 	if (wire_is_set(json_object_get(choice, "error")))
-		flags |= WIRE_CHOICE_FAILED;
+		flags |= WIRE_SIGN_FAILED;
 	flags |= reason_flags(json_object_get(choice, "finish_reason"));
 	return flags | content(choice, streamed);
-}
-
-/* The faults that show at once, whatever may follow. */
-static enum wire_verdict
-fault_of(unsigned flags, enum wire_verdict error)
-{
-	if (flags & WIRE_CHOICE_MISSHAPEN)
-		return WIRE_BAD_JSON;
-	if (flags & WIRE_CHOICE_FAILED)
-		return error;
-	return flags & WIRE_CHOICE_FILTERED ? WIRE_FILTERED : WIRE_STORABLE;
-}
-
-/* What a choice lacks when the answer has ended. */
-static enum wire_verdict
-lack_of(unsigned flags)
-{
-	if (!(flags & WIRE_CHOICE_FINISHED))
-		return WIRE_NO_FINISH;
-	return flags & WIRE_CHOICE_CONTENT ? WIRE_STORABLE : WIRE_EMPTY;
-}
-
-static enum wire_verdict
-apply_policy(unsigned flags, const struct wire_policy *policy)
-{
-	if (flags & WIRE_CHOICE_BY_LENGTH && !policy->store_length)
-		return WIRE_LENGTH;
-	if (flags & WIRE_CHOICE_CALLS_TOOLS && !policy->store_tool_calls)
-		return WIRE_TOOL_CALLS;
-	return WIRE_STORABLE;
 }
 
 enum wire_verdict
@@ -129,12 +103,12 @@ wire_choices_judge_json(const json_t *body, const struct wire_policy *policy,
 	for (i = 0; i < json_array_size(choices) && v == WIRE_STORABLE; i++) {
 		flags = choice_flags(json_array_get(choices, i), false,
 		    content);
-		v = fault_of(flags, WIRE_ERROR_ANSWER);
+		v = wire_signs_fault(flags, WIRE_ERROR_ANSWER);
 		if (v == WIRE_STORABLE)
-			v = lack_of(flags);
+			v = wire_signs_lack(flags);
 		all |= flags;
 	}
-	return v != WIRE_STORABLE ? v : apply_policy(all, policy);
+	return v != WIRE_STORABLE ? v : wire_signs_allowed(all, policy);
 }
 
 /*
@@ -164,17 +138,14 @@ add_choice(struct wire_stream *s, const json_t *choice, size_t place,
 
 	if (c == NULL)
 		return;
-	if (i == -1)
-		flags |= WIRE_CHOICE_MISSHAPEN;
-	wire_stream_fault(s, fault_of(flags, WIRE_ERROR_EVENT));
-	if (i == -1)
+	if (i == -1) {
+		wire_stream_fault(s, WIRE_BAD_JSON);
 		return;
+	}
+	wire_signs_note(s, flags);
 	c->flags[i] = (unsigned char)(c->flags[i] | flags);
 	if ((size_t)i >= c->n)
 		c->n = (size_t)i + 1;
-	s->any_payload = s->any_payload || flags & WIRE_CHOICE_CONTENT;
-	s->ended_by_length = s->ended_by_length || flags & WIRE_CHOICE_BY_LENGTH;
-	s->calls_tools = s->calls_tools || flags & WIRE_CHOICE_CALLS_TOOLS;
 }
 
 /*
@@ -245,9 +216,9 @@ wire_choices_stream_end(struct wire_stream *s, const struct wire_policy *policy)
 	if (c == NULL)
 		return WIRE_EMPTY;
 	for (i = 0; i < c->n && v == WIRE_STORABLE; i++) {
-		if (c->flags[i] & WIRE_CHOICE_SEEN)
-			v = lack_of(c->flags[i]);
+		if (c->flags[i] & SEEN)
+			v = wire_signs_lack(c->flags[i]);
 		all |= c->flags[i];
 	}
-	return v != WIRE_STORABLE ? v : apply_policy(all, policy);
+	return v != WIRE_STORABLE ? v : wire_signs_allowed(all, policy);
 }

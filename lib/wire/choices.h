@@ -12,21 +12,9 @@
 
 #include "wire/format.h"
 
-/* What is known of a choice: one byte each. */
-enum wire_choice_flag {
-	WIRE_CHOICE_SEEN = 1,
-	WIRE_CHOICE_FINISHED = 2,
-	WIRE_CHOICE_CONTENT = 4,
-	WIRE_CHOICE_BY_LENGTH = 8,
-	WIRE_CHOICE_CALLS_TOOLS = 16,
-	WIRE_CHOICE_FILTERED = 32,
-	WIRE_CHOICE_FAILED = 64,
-	WIRE_CHOICE_MISSHAPEN = 128
-};
-
 /*
- * The format's part: flags for the content of a choice (an object), which
- * is streamed or whole.
+ * The format's part: signs (wire/signs.h) of the content of a choice (an
+ * object), which is streamed or whole.
  */
 typedef unsigned wire_choice_fn(const json_t *choice, bool streamed);
 

@@ -2,6 +2,7 @@
 
 #include "wire/choices.h"
 #include "wire/payload.h"
+#include "wire/signs.h"
 
 static unsigned
 content_flags(const json_t *choice, bool streamed)
@@ -10,8 +11,8 @@ content_flags(const json_t *choice, bool streamed)
 
 	(void)streamed;
 	if (wire_is_set(text) && !json_is_string(text))
-		return WIRE_CHOICE_MISSHAPEN;
-	return wire_has_substance(text) ? WIRE_CHOICE_CONTENT : 0;
+		return WIRE_SIGN_MISSHAPEN;
+	return wire_has_substance(text) ? WIRE_SIGN_CONTENT : 0;
 }
 
 enum wire_verdict

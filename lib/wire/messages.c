@@ -1,19 +1,9 @@
 #include "wire/messages.h"
 
 #include "wire/payload.h"
+#include "wire/signs.h"
 
 #include <string.h>
-
-/* What is known of an answer, or of a part of it. */
-enum flag {
-	FINISHED = 1,
-	CONTENT = 2,
-	BY_LENGTH = 4,
-	CALLS_TOOLS = 8,
-	FILTERED = 16,
-	FAILED = 32,
-	MISSHAPEN = 64
-};
 
 enum block_state { BLOCK_NONE, BLOCK_OPEN, BLOCK_STOPPED };
 
@@ -33,15 +23,15 @@ static const struct {
 	const char *word;
 	unsigned flags;
 } reasons[] = {
-    {"max_tokens", BY_LENGTH},
-    {"model_context_window_exceeded", BY_LENGTH},
-    {"tool_use", CALLS_TOOLS},
-    {"refusal", FILTERED},
-    {"length", BY_LENGTH},
-    {"tool_calls", CALLS_TOOLS},
-    {"content_filter", FILTERED},
-    {"error", FAILED},
-    {"abort", FAILED},
+    {"max_tokens", WIRE_SIGN_BY_LENGTH},
+    {"model_context_window_exceeded", WIRE_SIGN_BY_LENGTH},
+    {"tool_use", WIRE_SIGN_CALLS_TOOLS},
+    {"refusal", WIRE_SIGN_FILTERED},
+    {"length", WIRE_SIGN_BY_LENGTH},
+    {"tool_calls", WIRE_SIGN_CALLS_TOOLS},
+    {"content_filter", WIRE_SIGN_FILTERED},
+    {"error", WIRE_SIGN_FAILED},
+    {"abort", WIRE_SIGN_FAILED},
 };
 
 static const char *
@@ -73,14 +63,14 @@ reason_flags(const json_t *reason)
 	size_t i;
 
 	if (wire_is_set(reason) && word == NULL)
-		return MISSHAPEN;
+		return WIRE_SIGN_MISSHAPEN;
 	/* "" is how some servers write null. */
 	if (word == NULL || word[0] == '\0')
 		return 0;
 	for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
 		if (strcmp(word, reasons[i].word) == 0)
-			return FINISHED | reasons[i].flags;
-	return FINISHED;
+			return WIRE_SIGN_FINISHED | reasons[i].flags;
+	return WIRE_SIGN_FINISHED;
 }
 
 static bool
@@ -99,8 +89,8 @@ static unsigned
 text_flags(const json_t *text)
 {
 	if (wire_is_set(text) && !json_is_string(text))
-		return MISSHAPEN;
-	return json_string_length(text) > 0 ? CONTENT : 0;
+		return WIRE_SIGN_MISSHAPEN;
+	return json_string_length(text) > 0 ? WIRE_SIGN_CONTENT : 0;
 }
 
 static unsigned
@@ -109,36 +99,20 @@ block_flags(const json_t *block)
 	const char *type = type_of(block);
 
 	if (type == NULL)
-		return MISSHAPEN;
+		return WIRE_SIGN_MISSHAPEN;
 	if (strcmp(type, "text") == 0 || strcmp(type, "thinking") == 0)
 		return text_flags(json_object_get(block, type));
 	/* Of any other it is enough that it is there: a call may be bare. */
-	return CONTENT | (ends_with(type, "tool_use") ? CALLS_TOOLS : 0);
-}
-
-/* The faults that show at once, whatever may follow. */
-static enum wire_verdict
-fault_of(unsigned flags, enum wire_verdict error)
-{
-	if (flags & MISSHAPEN)
-		return WIRE_BAD_JSON;
-	if (flags & FAILED)
-		return error;
-	return flags & FILTERED ? WIRE_FILTERED : WIRE_STORABLE;
+	return ends_with(type, "tool_use") ?
+	    WIRE_SIGN_CONTENT | WIRE_SIGN_CALLS_TOOLS : WIRE_SIGN_CONTENT;
 }
 
 static enum wire_verdict
 verdict_of(unsigned flags, const struct wire_policy *policy)
 {
-	if (!(flags & FINISHED))
-		return WIRE_NO_FINISH;
-	if (!(flags & CONTENT))
-		return WIRE_EMPTY;
-	if (flags & BY_LENGTH && !policy->store_length)
-		return WIRE_LENGTH;
-	if (flags & CALLS_TOOLS && !policy->store_tool_calls)
-		return WIRE_TOOL_CALLS;
-	return WIRE_STORABLE;
+	enum wire_verdict v = wire_signs_lack(flags);
+
+	return v != WIRE_STORABLE ? v : wire_signs_allowed(flags, policy);
 }
 
 int
@@ -176,6 +150,7 @@ wire_messages_judge_json(const json_t *body, const struct wire_policy *policy,
     json_t **usage)
 {
 	const json_t *content = json_object_get(body, "content");
+	enum wire_verdict v;
 	unsigned flags;
 	size_t i;
 
@@ -190,8 +165,9 @@ wire_messages_judge_json(const json_t *body, const struct wire_policy *policy,
 	flags = reason_flags(json_object_get(body, "stop_reason"));
 	for (i = 0; i < json_array_size(content); i++)
 		flags |= block_flags(json_array_get(content, i));
-	if (fault_of(flags, WIRE_ERROR_ANSWER) != WIRE_STORABLE)
-		return fault_of(flags, WIRE_ERROR_ANSWER);
+	v = wire_signs_fault(flags, WIRE_ERROR_ANSWER);
+	if (v != WIRE_STORABLE)
+		return v;
 	/* Without a block it is empty, whatever it says of its end. */
 	if (json_array_size(content) == 0)
 		return WIRE_EMPTY;
@@ -199,15 +175,6 @@ wire_messages_judge_json(const json_t *body, const struct wire_policy *policy,
 }
 
 /* ---- streams ------------------------------------------------------------ */
-
-static void
-note_flags(struct wire_stream *s, unsigned flags)
-{
-	wire_stream_fault(s, fault_of(flags, WIRE_ERROR_EVENT));
-	s->any_payload = s->any_payload || flags & CONTENT;
-	s->ended_by_length = s->ended_by_length || flags & BY_LENGTH;
-	s->calls_tools = s->calls_tools || flags & CALLS_TOOLS;
-}
 
 static void
 note_usage(struct wire_stream *s, json_t *update)
@@ -246,7 +213,8 @@ start_block(struct wire_stream *s, struct progress *p, const json_t *payload)
 {
 	unsigned char *block = block_of(p, payload);
 
-	note_flags(s, block_flags(json_object_get(payload, "content_block")));
+	wire_signs_note(s,
+	    block_flags(json_object_get(payload, "content_block")));
 	if (block == NULL || *block != BLOCK_NONE || p->finished) {
 		wire_stream_fault(s, WIRE_BAD_JSON);
 		return;
@@ -264,8 +232,8 @@ add_delta(struct wire_stream *s, struct progress *p, const json_t *payload)
 	if (block == NULL || *block != BLOCK_OPEN ||
 	    type_of(delta) == NULL)
 		wire_stream_fault(s, WIRE_BAD_JSON);
-	note_flags(s, text_flags(json_object_get(delta, "text")));
-	note_flags(s, text_flags(json_object_get(delta, "thinking")));
+	wire_signs_note(s, text_flags(json_object_get(delta, "text")));
+	wire_signs_note(s, text_flags(json_object_get(delta, "thinking")));
 }
 
 static void
@@ -288,9 +256,9 @@ add_to_message(struct wire_stream *s, struct progress *p, const json_t *payload)
 	unsigned flags = reason_flags(json_object_get(delta, "stop_reason"));
 
 	if (!json_is_object(delta))
-		flags |= MISSHAPEN;
-	note_flags(s, flags);
-	p->finished = p->finished || flags & FINISHED;
+		flags |= WIRE_SIGN_MISSHAPEN;
+	wire_signs_note(s, flags);
+	p->finished = p->finished || flags & WIRE_SIGN_FINISHED;
 	note_usage(s, json_object_get(payload, "usage"));
 }
 
@@ -354,9 +322,9 @@ wire_messages_stream_end(struct wire_stream *s,
 	if (!s->ended)
 		return WIRE_NO_TERMINATOR;
 	if (p != NULL && p->finished && p->open == 0)
-		flags |= FINISHED;
-	flags |= s->any_payload ? CONTENT : 0;
-	flags |= s->ended_by_length ? BY_LENGTH : 0;
-	flags |= s->calls_tools ? CALLS_TOOLS : 0;
+		flags |= WIRE_SIGN_FINISHED;
+	flags |= s->any_payload ? WIRE_SIGN_CONTENT : 0;
+	flags |= s->ended_by_length ? WIRE_SIGN_BY_LENGTH : 0;
+	flags |= s->calls_tools ? WIRE_SIGN_CALLS_TOOLS : 0;
 	return verdict_of(flags, policy);
 }
