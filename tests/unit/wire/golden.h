@@ -1,7 +1,8 @@
 /*
  * Golden answers of a wire format: files of tests/fixtures, each with the
  * verdict it must get. What the tests of all formats share: a test names
- * its format's golden answers in a struct golden_set, and calls these.
+ * in a struct golden_set what its format is to say of which answers and
+ * requests, and lists the tests of it below among its own.
  */
 #ifndef TEST_GOLDEN_H
 #define TEST_GOLDEN_H
@@ -27,14 +28,50 @@ struct golden {
 #define BAD(name, why) {name, why, why}
 #define N_OF(array) (sizeof(array) / sizeof(array[0]))
 
+/* The total of an answer's usage, stored or not; 0: it has none. */
+struct golden_usage {
+	const char *name;
+	json_int_t total;
+};
+
+/* What the format says of a request's body. */
+struct golden_request {
+	const char *body;
+	enum wire_verdict verdict;
+};
+
+/*
+ * A gateway on the way may end a cut stream with an end of its own, which
+ * what the stream lacks before a text in it gives away.
+ */
+struct golden_forgery {
+	const char *name;
+	const char *before;
+	const char *end;
+};
+
+#define FORGED_DONE "\n\ndata: [DONE]\n\n"
+
 struct golden_set {
 	enum wire_format_id id;
 	const char *dir; /* below tests/fixtures */
-	const struct golden *streams;
-	size_t n_streams;
 	const struct golden *jsons;
 	size_t n_jsons;
+	const struct golden_usage *usages;
+	size_t n_usages;
+	const struct golden_request *requests;
+	size_t n_requests;
+
+	/* What follows is left out where there are no streams. */
+	const struct golden *streams;
+	size_t n_streams;
+	const char *last; /* a text in the event before which none is whole */
+	const struct golden_forgery *forgeries;
+	size_t n_forgeries;
 };
+
+/* A list of the set, and how many it has. */
+#define ALL_OF(list) list, N_OF(list)
 
 static const struct wire_policy golden_lax = {true, true};
 static const struct wire_policy golden_strict = {false, false};
@@ -82,23 +119,35 @@ golden_judge_stream(enum wire_format_id id, const char *bytes, size_t len,
 	return v;
 }
 
-/* The same for a JSON answer. */
+/* The same for a JSON answer that has been read. */
 static inline enum wire_verdict
-golden_judge_json(enum wire_format_id id, const char *bytes, size_t len,
+golden_judge_value(enum wire_format_id id, const json_t *body,
     const struct wire_policy *policy, json_t **usage)
 {
-	json_t *body, *found = NULL;
+	json_t *found = NULL;
 	enum wire_verdict v;
 
-	body = json_loadb(bytes, len, JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
-	if (body == NULL)
-		return WIRE_BAD_JSON;
 	v = wire_format_get(id)->judge_json(body, policy, &found);
-	json_decref(body);
 	if (usage != NULL)
 		*usage = found;
 	else
 		json_decref(found);
+	return v;
+}
+
+/* The same for the text of a JSON answer. */
+static inline enum wire_verdict
+golden_judge_json(enum wire_format_id id, const char *bytes, size_t len,
+    const struct wire_policy *policy, json_t **usage)
+{
+	enum wire_verdict v;
+	json_t *body;
+
+	body = json_loadb(bytes, len, JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
+	if (body == NULL)
+		return WIRE_BAD_JSON;
+	v = golden_judge_value(id, body, policy, usage);
+	json_decref(body);
 	return v;
 }
 
@@ -124,18 +173,6 @@ golden_check_one(const struct golden_set *set, const struct golden *g,
 	free(bytes);
 }
 
-/* Every golden answer gets its verdict. */
-static inline void
-golden_check(const struct golden_set *set)
-{
-	size_t i;
-
-	for (i = 0; i < set->n_streams; i++)
-		golden_check_one(set, &set->streams[i], golden_judge_stream);
-	for (i = 0; i < set->n_jsons; i++)
-		golden_check_one(set, &set->jsons[i], golden_judge_json);
-}
-
 static inline bool
 golden_lists(const struct golden *list, size_t n, const char *name)
 {
@@ -147,10 +184,144 @@ golden_lists(const struct golden *list, size_t n, const char *name)
 	return false;
 }
 
+/* Where a text stands for the last time. */
+static inline size_t
+golden_last(const char *bytes, size_t len, const char *text)
+{
+	size_t at = len, n = strlen(text);
+
+	while (at-- > 0)
+		if (len - at >= n && memcmp(bytes + at, text, n) == 0)
+			return at;
+	fail_msg("there is no %s", text);
+	return 0;
+}
+
+/* Where the line ends that a blank line follows, from a place on. */
+static inline size_t
+golden_blank(const char *bytes, size_t len, size_t at)
+{
+	for (; at + 1 < len; at++)
+		if (memcmp(bytes + at, "\n\n", 2) == 0 ||
+		    memcmp(bytes + at, "\r\r", 2) == 0 ||
+		    memcmp(bytes + at, "\n\r", 2) == 0)
+			return at;
+	fail_msg("there is no blank line");
+	return 0;
+}
+
+/* No beginning of a stream passes for the whole, judged by itself. */
+static inline void
+golden_check_beginnings(enum wire_format_id id, const char *bytes, size_t end)
+{
+	size_t n;
+
+	for (n = 0; n <= end; n++)
+		assert_int_not_equal(golden_judge_stream(id, bytes, n,
+		    &golden_lax, NULL), WIRE_STORABLE);
+}
+
+/* The same, judged again and again while the stream comes byte by byte. */
+static inline void
+golden_check_growing(enum wire_format_id id, const char *bytes, size_t end)
+{
+	struct golden_judging j = {.format = wire_format_get(id)};
+	struct sse_parser parser;
+	size_t n;
+
+	sse_parser_init(&parser, 64 * 1024);
+	for (n = 0; n <= end; n++) {
+		assert_true(!sse_parser_at_boundary(&parser) ||
+		    j.format->stream_end(&j.stream, &golden_lax) !=
+		    WIRE_STORABLE);
+		assert_int_equal(sse_parser_feed(&parser, bytes + n, 1,
+		    golden_on_event, &j), 0);
+	}
+	j.format->stream_fini(&j.stream);
+	sse_parser_fini(&parser);
+}
+
+/* Of each good stream, what comes before the blank line of its end. */
+static inline void
+golden_check_cut_streams(const struct golden_set *set,
+    void (*check)(enum wire_format_id id, const char *bytes, size_t end))
+{
+	size_t i, len, at;
+	char *bytes;
+
+	for (i = 0; i < set->n_streams; i++) {
+		if (set->streams[i].verdict != WIRE_STORABLE)
+			continue;
+		bytes = fixture_read(set->dir, set->streams[i].name, &len);
+		at = golden_last(bytes, len, set->last);
+		check(set->id, bytes, golden_blank(bytes, len, at) + 1);
+		free(bytes);
+	}
+}
+
+static inline void
+golden_check_forgery(const struct golden_set *set,
+    const struct golden_forgery *f)
+{
+	size_t n, len, end, forged = strlen(f->end);
+	char *bytes = fixture_read(set->dir, f->name, &len), *text;
+
+	text = malloc(len + forged);
+	assert_non_null(text);
+	assert_non_null(strstr(bytes, f->before));
+	end = (size_t)(strstr(bytes, f->before) - bytes);
+	for (n = 0; n < end; n++) {
+		memcpy(text, bytes, n);
+		memcpy(text + n, f->end, forged);
+		assert_int_not_equal(golden_judge_stream(set->id, text,
+		    n + forged, &golden_lax, NULL), WIRE_STORABLE);
+	}
+	free(text);
+	free(bytes);
+}
+
+static inline void
+golden_check_usage(const struct golden_set *set, const struct golden_usage *u)
+{
+	size_t len, end = strlen(u->name);
+	char *bytes = fixture_read(set->dir, u->name, &len);
+	golden_judge_fn *judge = golden_judge_stream;
+	json_t *usage = NULL;
+
+	if (end > 5 && strcmp(u->name + end - 5, ".json") == 0)
+		judge = golden_judge_json;
+	judge(set->id, bytes, len, &golden_strict, &usage);
+	if (u->total == 0)
+		assert_null(usage);
+	else
+		assert_int_equal(wire_usage_tokens(usage).total, u->total);
+	json_decref(usage);
+	free(bytes);
+}
+
+/* ---- tests of a set, which is their state -------------------------------- */
+
+#define GOLDEN_TEST(test, set)                                                 \
+	cmocka_unit_test_prestate(test, (void *)(uintptr_t)(set))
+
+/* Every golden answer gets its verdict. */
+static inline void
+golden_test_answers(void **state)
+{
+	const struct golden_set *set = *state;
+	size_t i;
+
+	for (i = 0; i < set->n_streams; i++)
+		golden_check_one(set, &set->streams[i], golden_judge_stream);
+	for (i = 0; i < set->n_jsons; i++)
+		golden_check_one(set, &set->jsons[i], golden_judge_json);
+}
+
 /* No file of the set's folder is left out. */
 static inline void
-golden_check_listed(const struct golden_set *set)
+golden_test_no_fixture_is_forgotten(void **state)
 {
+	const struct golden_set *set = *state;
 	struct dirent *d;
 	char path[256];
 	DIR *dir;
@@ -166,72 +337,39 @@ golden_check_listed(const struct golden_set *set)
 	closedir(dir);
 }
 
-/* Where the last [DONE] of a text begins. */
-static inline size_t
-golden_terminator(const char *bytes, size_t len)
-{
-	size_t at = len;
-
-	while (at-- > 0)
-		if (len - at >= 6 && memcmp(bytes + at, "[DONE]", 6) == 0)
-			return at;
-	fail_msg("there is no terminator");
-	return 0;
-}
-
 /*
- * For formats that end with [DONE]: cut at any byte, thus also between any
- * two events, a stream is not stored before the blank line of its
- * terminator.
+ * Cut at any byte, thus also between any two events, a stream is not stored
+ * before the blank line of the event that ends it.
  */
 static inline void
-golden_check_cut_streams(const struct golden_set *set)
+golden_test_no_part_of_a_stream_is_stored(void **state)
 {
-	size_t i, n, len, done;
-	char *bytes;
-
-	for (i = 0; i < set->n_streams; i++) {
-		if (set->streams[i].verdict != WIRE_STORABLE)
-			continue;
-		bytes = fixture_read(set->dir, set->streams[i].name, &len);
-		done = golden_terminator(bytes, len);
-		for (n = 0; n <= done + sizeof("[DONE]"); n++)
-			assert_int_not_equal(golden_judge_stream(set->id, bytes,
-			    n, &golden_lax, NULL), WIRE_STORABLE);
-		free(bytes);
-	}
+	golden_check_cut_streams(*state, golden_check_beginnings);
 }
 
-/*
- * A gateway on the way may end a cut stream with a terminator of its own,
- * which what the stream lacks before finish, a text in it, gives away.
- */
+/* As above, and soon done for long streams too. */
 static inline void
-golden_check_forged_end(const struct golden_set *set, const char *name,
-    const char *finish)
+golden_test_no_growing_stream_is_stored(void **state)
 {
-	static const char forged[] = "\n\ndata: [DONE]\n\n";
-	size_t n, len, end;
-	char *bytes = fixture_read(set->dir, name, &len), *text;
+	golden_check_cut_streams(*state, golden_check_growing);
+}
 
-	text = malloc(len + sizeof(forged));
-	assert_non_null(text);
-	assert_non_null(strstr(bytes, finish));
-	end = (size_t)(strstr(bytes, finish) - bytes);
-	for (n = 0; n < end; n++) {
-		memcpy(text, bytes, n);
-		memcpy(text + n, forged, sizeof(forged));
-		assert_int_not_equal(golden_judge_stream(set->id, text,
-		    n + sizeof(forged) - 1, &golden_lax, NULL), WIRE_STORABLE);
-	}
-	free(text);
-	free(bytes);
+static inline void
+golden_test_no_part_with_a_forged_end_is_stored(void **state)
+{
+	const struct golden_set *set = *state;
+	size_t i;
+
+	assert_true(set->n_forgeries > 0);
+	for (i = 0; i < set->n_forgeries; i++)
+		golden_check_forgery(set, &set->forgeries[i]);
 }
 
 /* No beginning of a JSON answer passes for the whole. */
 static inline void
-golden_check_cut_jsons(const struct golden_set *set)
+golden_test_no_part_of_a_json_is_stored(void **state)
 {
+	const struct golden_set *set = *state;
 	size_t i, n, len;
 	char *bytes;
 
@@ -245,38 +383,65 @@ golden_check_cut_jsons(const struct golden_set *set)
 	}
 }
 
-/* The total of an answer's usage, stored or not; 0: it has none. */
+/*
+ * For formats without streams: whatever it says, an event stream is not an
+ * answer.
+ */
 static inline void
-golden_check_usage(const struct golden_set *set, const char *name,
-    json_int_t total)
+golden_test_streams_are_not_stored(void **state)
 {
-	size_t len, end = strlen(name);
-	char *bytes = fixture_read(set->dir, name, &len);
-	golden_judge_fn *judge = golden_judge_stream;
-	json_t *usage = NULL;
+	static const char *const texts[] = {"", "data: [DONE]\n\n",
+	    "data: {}\n\ndata: [DONE]\n\n", "event: error\ndata: {}\n\n"};
+	const struct golden_set *set = *state;
+	size_t i;
 
-	if (end > 5 && strcmp(name + end - 5, ".json") == 0)
-		judge = golden_judge_json;
-	judge(set->id, bytes, len, &golden_strict, &usage);
-	if (total == 0)
-		assert_null(usage);
-	else
-		assert_int_equal(wire_usage_tokens(usage).total, total);
-	json_decref(usage);
-	free(bytes);
+	for (i = 0; i < N_OF(texts); i++)
+		golden_expect(texts[i], golden_judge_stream(set->id, texts[i],
+		    strlen(texts[i]), &golden_lax, NULL), WIRE_CONTENT_TYPE);
 }
 
-/* What the format says of a request's body, given as text. */
-static inline enum wire_verdict
-golden_judge_request(enum wire_format_id id, const char *text)
+/* Usage is found, also where the answer is not stored. */
+static inline void
+golden_test_usage(void **state)
 {
-	json_t *body = json_loads(text, 0, NULL);
-	enum wire_verdict v;
+	const struct golden_set *set = *state;
+	size_t i;
 
-	assert_non_null(body);
-	v = wire_format_get(id)->judge_request(body);
-	json_decref(body);
-	return v;
+	assert_true(set->n_usages > 0);
+	for (i = 0; i < set->n_usages; i++)
+		golden_check_usage(set, &set->usages[i]);
 }
+
+static inline void
+golden_test_request(void **state)
+{
+	const struct golden_set *set = *state;
+	json_t *body;
+	size_t i;
+
+	assert_true(set->n_requests > 0);
+	for (i = 0; i < set->n_requests; i++) {
+		body = json_loads(set->requests[i].body, 0, NULL);
+		assert_non_null(body);
+		golden_expect(set->requests[i].body,
+		    wire_format_get(set->id)->judge_request(body),
+		    set->requests[i].verdict);
+		json_decref(body);
+	}
+}
+
+/* The tests of every format; of one with streams; of one without. */
+#define GOLDEN_TESTS(set)                                                      \
+	GOLDEN_TEST(golden_test_answers, set),                                 \
+	    GOLDEN_TEST(golden_test_no_fixture_is_forgotten, set),             \
+	    GOLDEN_TEST(golden_test_no_part_of_a_json_is_stored, set),         \
+	    GOLDEN_TEST(golden_test_usage, set),                               \
+	    GOLDEN_TEST(golden_test_request, set)
+#define GOLDEN_TESTS_STREAMS(set)                                              \
+	GOLDEN_TESTS(set),                                                     \
+	    GOLDEN_TEST(golden_test_no_growing_stream_is_stored, set),         \
+	    GOLDEN_TEST(golden_test_no_part_with_a_forged_end_is_stored, set)
+#define GOLDEN_TESTS_NO_STREAMS(set)                                           \
+	GOLDEN_TESTS(set), GOLDEN_TEST(golden_test_streams_are_not_stored, set)
 
 #endif

@@ -136,61 +136,38 @@ static const struct golden jsons[] = {
     BAD("bad-message-text.json", WIRE_BAD_JSON),
 };
 
-static const struct golden_set set = {WIRE_CHAT, "chat", streams,
-    N_OF(streams), jsons, N_OF(jsons)};
+static const struct golden_usage usages[] = {
+    {"usage.sse", 13},
+    {"length.sse", 13},
+    {"bad-usage-only.sse", 13},
+    {"groq.sse", 13},
+    {"together.sse", 13},
+    {"plain.sse", 0},
+    {"plain.json", 13},
+    {"bad-content-filter.json", 13},
+    {"bad-error-with-choices.json", 13},
+    {"no-usage.json", 0},
+    {"bad-array.json", 0},
+};
 
-static void
-test_golden_answers(void **state)
-{
-	(void)state;
-	golden_check(&set);
-}
+static const struct golden_request requests[] = {
+    {"{\"model\":\"m\",\"messages\":[]}", WIRE_STORABLE},
+    {"{\"model\":\"m\",\"messages\":[{}],\"x\":1}", WIRE_STORABLE},
+    {"{\"model\":\"m\"}", WIRE_BODY_SHAPE},
+    {"{\"messages\":[]}", WIRE_BODY_SHAPE},
+    {"{\"model\":1,\"messages\":[]}", WIRE_BODY_SHAPE},
+    {"{\"model\":\"m\",\"messages\":\"hi\"}", WIRE_BODY_SHAPE},
+    {"{\"model\":null,\"messages\":[]}", WIRE_BODY_SHAPE},
+    {"[]", WIRE_BODY_SHAPE},
+};
 
-static void
-test_no_fixture_is_forgotten(void **state)
-{
-	(void)state;
-	golden_check_listed(&set);
-}
+static const struct golden_forgery forgeries[] = {
+    {"plain.sse", "\"stop\"", FORGED_DONE},
+};
 
-static void
-test_no_part_of_a_stream_is_stored(void **state)
-{
-	(void)state;
-	golden_check_cut_streams(&set);
-}
-
-static void
-test_no_part_with_a_forged_terminator_is_stored(void **state)
-{
-	(void)state;
-	golden_check_forged_end(&set, "plain.sse", "\"stop\"");
-}
-
-static void
-test_no_part_of_a_json_is_stored(void **state)
-{
-	(void)state;
-	golden_check_cut_jsons(&set);
-}
-
-/* Also where the answer is not stored. */
-static void
-test_usage(void **state)
-{
-	(void)state;
-	golden_check_usage(&set, "usage.sse", 13);
-	golden_check_usage(&set, "length.sse", 13);
-	golden_check_usage(&set, "bad-usage-only.sse", 13);
-	golden_check_usage(&set, "groq.sse", 13);
-	golden_check_usage(&set, "together.sse", 13);
-	golden_check_usage(&set, "plain.sse", 0);
-	golden_check_usage(&set, "plain.json", 13);
-	golden_check_usage(&set, "bad-content-filter.json", 13);
-	golden_check_usage(&set, "bad-error-with-choices.json", 13);
-	golden_check_usage(&set, "no-usage.json", 0);
-	golden_check_usage(&set, "bad-array.json", 0);
-}
+static const struct golden_set set = {WIRE_CHAT, "chat",
+    ALL_OF(jsons), ALL_OF(usages), ALL_OF(requests),
+    ALL_OF(streams), "[DONE]", ALL_OF(forgeries)};
 
 static void
 test_last_usage_counts(void **state)
@@ -209,38 +186,13 @@ test_last_usage_counts(void **state)
 	json_decref(usage);
 }
 
-static void
-test_request(void **state)
-{
-	static const struct {
-		const char *body;
-		bool ok;
-	} cases[] = {{"{\"model\":\"m\",\"messages\":[]}", true},
-	    {"{\"model\":\"m\",\"messages\":[{}],\"x\":1}", true},
-	    {"{\"model\":\"m\"}", false}, {"{\"messages\":[]}", false},
-	    {"{\"model\":1,\"messages\":[]}", false},
-	    {"{\"model\":\"m\",\"messages\":\"hi\"}", false},
-	    {"{\"model\":null,\"messages\":[]}", false}, {"[]", false}};
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < N_OF(cases); i++)
-		assert_int_equal(golden_judge_request(WIRE_CHAT,
-		    cases[i].body) == WIRE_STORABLE, cases[i].ok);
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_golden_answers),
-	    cmocka_unit_test(test_no_fixture_is_forgotten),
-	    cmocka_unit_test(test_no_part_of_a_stream_is_stored),
-	    cmocka_unit_test(test_no_part_with_a_forged_terminator_is_stored),
-	    cmocka_unit_test(test_no_part_of_a_json_is_stored),
-	    cmocka_unit_test(test_usage),
+	    GOLDEN_TESTS_STREAMS(&set),
+	    GOLDEN_TEST(golden_test_no_part_of_a_stream_is_stored, &set),
 	    cmocka_unit_test(test_last_usage_counts),
-	    cmocka_unit_test(test_request),
 	};
 
 	return cmocka_run_group_tests_name("wire chat", tests, NULL, NULL);

@@ -97,82 +97,39 @@ static const struct golden jsons[] = {
     BAD("bad-text-number.json", WIRE_BAD_JSON),
 };
 
-static const struct golden_set set = {WIRE_COMPLETIONS, "completions", streams,
-    N_OF(streams), jsons, N_OF(jsons)};
+static const struct golden_usage usages[] = {
+    {"usage.sse", 13},
+    {"vllm.sse", 13},
+    {"length.sse", 13},
+    {"bad-usage-only.sse", 13},
+    {"plain.sse", 0},
+    {"plain.json", 13},
+    {"bad-content-filter.json", 13},
+    {"bad-error-with-choices.json", 13},
+    {"no-usage.json", 0},
+    {"bad-array.json", 0},
+};
 
-static void
-test_golden_answers(void **state)
-{
-	(void)state;
-	golden_check(&set);
-}
+static const struct golden_request requests[] = {
+    {"{\"model\":\"m\",\"prompt\":\"\"}", WIRE_STORABLE},
+    {"{\"model\":\"m\",\"prompt\":[1,2],\"x\":1}", WIRE_STORABLE},
+    {"{\"model\":\"m\",\"prompt\":[\"a\",\"b\"]}", WIRE_STORABLE},
+    {"{\"model\":\"m\"}", WIRE_BODY_SHAPE},
+    {"{\"prompt\":\"x\"}", WIRE_BODY_SHAPE},
+    {"{\"model\":1,\"prompt\":\"x\"}", WIRE_BODY_SHAPE},
+    {"{\"model\":\"m\",\"prompt\":7}", WIRE_BODY_SHAPE},
+    {"{\"model\":\"m\",\"prompt\":null}", WIRE_BODY_SHAPE},
+    {"{\"model\":null,\"prompt\":\"x\"}", WIRE_BODY_SHAPE},
+    {"[]", WIRE_BODY_SHAPE},
+};
 
-static void
-test_no_fixture_is_forgotten(void **state)
-{
-	(void)state;
-	golden_check_listed(&set);
-}
+static const struct golden_forgery forgeries[] = {
+    {"plain.sse", "\"stop\"", FORGED_DONE},
+};
 
-static void
-test_no_part_of_a_stream_is_stored(void **state)
-{
-	(void)state;
-	golden_check_cut_streams(&set);
-}
-
-static void
-test_no_part_with_a_forged_terminator_is_stored(void **state)
-{
-	(void)state;
-	golden_check_forged_end(&set, "plain.sse", "\"stop\"");
-}
-
-static void
-test_no_part_of_a_json_is_stored(void **state)
-{
-	(void)state;
-	golden_check_cut_jsons(&set);
-}
-
-/* Also where the answer is not stored. */
-static void
-test_usage(void **state)
-{
-	(void)state;
-	golden_check_usage(&set, "usage.sse", 13);
-	golden_check_usage(&set, "vllm.sse", 13);
-	golden_check_usage(&set, "length.sse", 13);
-	golden_check_usage(&set, "bad-usage-only.sse", 13);
-	golden_check_usage(&set, "plain.sse", 0);
-	golden_check_usage(&set, "plain.json", 13);
-	golden_check_usage(&set, "bad-content-filter.json", 13);
-	golden_check_usage(&set, "bad-error-with-choices.json", 13);
-	golden_check_usage(&set, "no-usage.json", 0);
-	golden_check_usage(&set, "bad-array.json", 0);
-}
-
-static void
-test_request(void **state)
-{
-	static const struct {
-		const char *body;
-		bool ok;
-	} cases[] = {{"{\"model\":\"m\",\"prompt\":\"\"}", true},
-	    {"{\"model\":\"m\",\"prompt\":[1,2],\"x\":1}", true},
-	    {"{\"model\":\"m\",\"prompt\":[\"a\",\"b\"]}", true},
-	    {"{\"model\":\"m\"}", false}, {"{\"prompt\":\"x\"}", false},
-	    {"{\"model\":1,\"prompt\":\"x\"}", false},
-	    {"{\"model\":\"m\",\"prompt\":7}", false},
-	    {"{\"model\":\"m\",\"prompt\":null}", false},
-	    {"{\"model\":null,\"prompt\":\"x\"}", false}, {"[]", false}};
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < N_OF(cases); i++)
-		assert_int_equal(golden_judge_request(WIRE_COMPLETIONS,
-		    cases[i].body) == WIRE_STORABLE, cases[i].ok);
-}
+static const struct golden_set set = {WIRE_COMPLETIONS, "completions",
+    ALL_OF(jsons), ALL_OF(usages), ALL_OF(requests),
+    ALL_OF(streams), "[DONE]", ALL_OF(forgeries)};
 
 static void
 test_row(void **state)
@@ -189,13 +146,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_golden_answers),
-	    cmocka_unit_test(test_no_fixture_is_forgotten),
-	    cmocka_unit_test(test_no_part_of_a_stream_is_stored),
-	    cmocka_unit_test(test_no_part_with_a_forged_terminator_is_stored),
-	    cmocka_unit_test(test_no_part_of_a_json_is_stored),
-	    cmocka_unit_test(test_usage),
-	    cmocka_unit_test(test_request),
+	    GOLDEN_TESTS_STREAMS(&set),
+	    GOLDEN_TEST(golden_test_no_part_of_a_stream_is_stored, &set),
 	    cmocka_unit_test(test_row),
 	};
 

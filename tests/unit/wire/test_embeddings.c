@@ -49,86 +49,34 @@ static const struct golden jsons[] = {
     BAD("bad-vectors.json", WIRE_BAD_JSON),
 };
 
-static const struct golden_set set = {WIRE_EMBEDDINGS, "embeddings", NULL, 0,
-    jsons, N_OF(jsons)};
+static const struct golden_usage usages[] = {
+    {"plain.json", 8},
+    {"usage-details.json", 9},
+    {"bad-error-with-data.json", 8},
+    {"bad-order.json", 8},
+    {"no-usage.json", 0},
+    {"usage-null.json", 0},
+    {"bad-array.json", 0},
+};
 
-static void
-test_golden_answers(void **state)
-{
-	(void)state;
-	golden_check(&set);
-}
+static const struct golden_request requests[] = {
+    {"{\"model\":\"m\",\"input\":\"a\"}", WIRE_STORABLE},
+    {"{\"model\":\"m\",\"input\":[\"a\",\"b\"],\"x\":1}", WIRE_STORABLE},
+    {"{\"model\":\"m\",\"input\":[1,2]}", WIRE_STORABLE},
+    {"{\"model\":\"m\",\"input\":[[1],[2]],\"dimensions\":8}", WIRE_STORABLE},
+    {"{\"input\":\"a\"}", WIRE_STORABLE},
+    {"{\"model\":\"m\"}", WIRE_BODY_SHAPE},
+    {"{\"model\":\"m\",\"input\":null}", WIRE_BODY_SHAPE},
+    {"{\"model\":1,\"input\":\"a\"}", WIRE_BODY_SHAPE},
+    {"{\"model\":null,\"input\":\"a\"}", WIRE_BODY_SHAPE},
+    {"{\"inputs\":\"a\"}", WIRE_BODY_SHAPE},
+    {"{}", WIRE_BODY_SHAPE},
+    {"[\"input\"]", WIRE_BODY_SHAPE},
+};
 
-static void
-test_no_fixture_is_forgotten(void **state)
-{
-	(void)state;
-	golden_check_listed(&set);
-}
-
-static void
-test_no_part_of_a_json_is_stored(void **state)
-{
-	(void)state;
-	golden_check_cut_jsons(&set);
-}
-
-/* Whatever it says, an event stream is not an answer of this format. */
-static void
-test_streams_are_not_stored(void **state)
-{
-	static const char *const texts[] = {"", "data: [DONE]\n\n",
-	    "data: {}\n\ndata: [DONE]\n\n", "event: error\ndata: {}\n\n"};
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < N_OF(texts); i++)
-		golden_expect(texts[i], golden_judge_stream(WIRE_EMBEDDINGS,
-		    texts[i], strlen(texts[i]), &golden_lax, NULL),
-		    WIRE_CONTENT_TYPE);
-}
-
-static void
-test_usage(void **state)
-{
-	(void)state;
-	golden_check_usage(&set, "plain.json", 8);
-	golden_check_usage(&set, "usage-details.json", 9);
-	golden_check_usage(&set, "bad-error-with-data.json", 8);
-	golden_check_usage(&set, "bad-order.json", 8);
-	golden_check_usage(&set, "no-usage.json", 0);
-	golden_check_usage(&set, "usage-null.json", 0);
-	golden_check_usage(&set, "bad-array.json", 0);
-}
-
-static void
-test_request(void **state)
-{
-	static const struct {
-		const char *body;
-		bool ok;
-	} cases[] = {
-	    {"{\"model\":\"m\",\"input\":\"a\"}", true},
-	    {"{\"model\":\"m\",\"input\":[\"a\",\"b\"],\"x\":1}", true},
-	    {"{\"model\":\"m\",\"input\":[1,2]}", true},
-	    {"{\"model\":\"m\",\"input\":[[1],[2]],\"dimensions\":8}", true},
-	    {"{\"input\":\"a\"}", true},
-	    {"{\"model\":\"m\"}", false},
-	    {"{\"model\":\"m\",\"input\":null}", false},
-	    {"{\"model\":1,\"input\":\"a\"}", false},
-	    {"{\"model\":null,\"input\":\"a\"}", false},
-	    {"{\"inputs\":\"a\"}", false},
-	    {"{}", false},
-	    {"[\"input\"]", false},
-	};
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < N_OF(cases); i++)
-		golden_expect(cases[i].body,
-		    golden_judge_request(WIRE_EMBEDDINGS, cases[i].body),
-		    cases[i].ok ? WIRE_STORABLE : WIRE_BODY_SHAPE);
-}
+static const struct golden_set set = {WIRE_EMBEDDINGS, "embeddings",
+    ALL_OF(jsons), ALL_OF(usages), ALL_OF(requests),
+    NULL, 0, NULL, NULL, 0};
 
 static void
 test_row(void **state)
@@ -146,12 +94,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_golden_answers),
-	    cmocka_unit_test(test_no_fixture_is_forgotten),
-	    cmocka_unit_test(test_no_part_of_a_json_is_stored),
-	    cmocka_unit_test(test_streams_are_not_stored),
-	    cmocka_unit_test(test_usage),
-	    cmocka_unit_test(test_request),
+	    GOLDEN_TESTS_NO_STREAMS(&set),
 	    cmocka_unit_test(test_row),
 	};
 

@@ -140,108 +140,42 @@ static const struct golden jsons[] = {
     BAD("bad-type.json", WIRE_BAD_JSON),
 };
 
-static const struct golden_set set = {WIRE_MESSAGES, "messages", streams,
-    N_OF(streams), jsons, N_OF(jsons)};
+static const struct golden_usage usages[] = {
+    {"plain.sse", 13},
+    {"two-message-deltas.sse", 14},
+    {"search.sse", 2099},
+    {"no-usage.sse", 0},
+    {"bad-refusal.sse", 13},
+    {"bad-error.sse", 10},
+    {"plain.json", 13},
+    {"bad-refusal.json", 13},
+    {"no-usage.json", 0},
+    {"bad-array.json", 0},
+};
 
-static void
-test_golden_answers(void **state)
-{
-	(void)state;
-	golden_check(&set);
-}
+static const struct golden_request requests[] = {
+    {"{\"model\":\"m\",\"messages\":[]}", WIRE_STORABLE},
+    {"{\"model\":\"m\",\"messages\":[{}],\"max_tokens\":1}", WIRE_STORABLE},
+    {"{\"model\":\"m\"}", WIRE_BODY_SHAPE},
+    {"{\"messages\":[]}", WIRE_BODY_SHAPE},
+    {"{\"model\":1,\"messages\":[]}", WIRE_BODY_SHAPE},
+    {"{\"model\":\"m\",\"messages\":\"hi\"}", WIRE_BODY_SHAPE},
+    {"{\"model\":null,\"messages\":[]}", WIRE_BODY_SHAPE},
+    {"[]", WIRE_BODY_SHAPE},
+};
 
-static void
-test_no_fixture_is_forgotten(void **state)
-{
-	(void)state;
-	golden_check_listed(&set);
-}
+/* What it lacks is a stop_reason. */
+#define FORGED_STOP                                                            \
+	"\n\nevent: message_stop\n"                                             \
+	"data: {\"type\":\"message_stop\"}\n\ndata: [DONE]\n\n"
 
-/* Where the data of the last message_stop ends. */
-static size_t
-end_of_stop(const char *bytes, size_t len)
-{
-	static const char stop[] = "{\"type\":\"message_stop\"}";
-	size_t at = len;
+static const struct golden_forgery forgeries[] = {
+    {"search.sse", "\"end_turn\"", FORGED_STOP},
+};
 
-	while (at-- > 0)
-		if (len - at >= sizeof(stop) - 1 &&
-		    memcmp(bytes + at, stop, sizeof(stop) - 1) == 0)
-			return at + sizeof(stop) - 1;
-	fail_msg("there is no message_stop");
-	return 0;
-}
-
-/* Cut at any byte, thus also between any two events. */
-static void
-test_no_part_of_a_stream_is_stored(void **state)
-{
-	size_t i, n, len, end;
-	char *bytes;
-
-	(void)state;
-	for (i = 0; i < N_OF(streams); i++) {
-		if (streams[i].verdict != WIRE_STORABLE)
-			continue;
-		bytes = fixture_read("messages", streams[i].name, &len);
-		end = end_of_stop(bytes, len);
-		for (n = 0; n <= end + 1; n++)
-			assert_int_not_equal(golden_judge_stream(WIRE_MESSAGES,
-			    bytes, n, &golden_lax, NULL), WIRE_STORABLE);
-		free(bytes);
-	}
-}
-
-/*
- * A gateway on the way may end a cut stream with a message_stop of its own:
- * the lack of a stop_reason gives it away.
- */
-static void
-test_no_part_with_a_forged_stop_is_stored(void **state)
-{
-	static const char forged[] = "\n\nevent: message_stop\n"
-	    "data: {\"type\":\"message_stop\"}\n\ndata: [DONE]\n\n";
-	size_t n, len, finish;
-	char *bytes = fixture_read("messages", "search.sse", &len), *text;
-
-	(void)state;
-	text = malloc(len + sizeof(forged));
-	assert_non_null(text);
-	assert_non_null(strstr(bytes, "\"end_turn\""));
-	finish = (size_t)(strstr(bytes, "\"end_turn\"") - bytes);
-	for (n = 0; n < finish; n++) {
-		memcpy(text, bytes, n);
-		memcpy(text + n, forged, sizeof(forged));
-		assert_int_not_equal(golden_judge_stream(WIRE_MESSAGES, text,
-		    n + sizeof(forged) - 1, &golden_lax, NULL), WIRE_STORABLE);
-	}
-	free(text);
-	free(bytes);
-}
-
-static void
-test_no_part_of_a_json_is_stored(void **state)
-{
-	(void)state;
-	golden_check_cut_jsons(&set);
-}
-
-/* Also where the answer is not stored. */
-static void
-test_usage(void **state)
-{
-	(void)state;
-	golden_check_usage(&set, "plain.sse", 13);
-	golden_check_usage(&set, "two-message-deltas.sse", 14);
-	golden_check_usage(&set, "search.sse", 2099);
-	golden_check_usage(&set, "no-usage.sse", 0);
-	golden_check_usage(&set, "bad-refusal.sse", 13);
-	golden_check_usage(&set, "bad-error.sse", 10);
-	golden_check_usage(&set, "plain.json", 13);
-	golden_check_usage(&set, "bad-refusal.json", 13);
-	golden_check_usage(&set, "no-usage.json", 0);
-	golden_check_usage(&set, "bad-array.json", 0);
-}
+static const struct golden_set set = {WIRE_MESSAGES, "messages",
+    ALL_OF(jsons), ALL_OF(usages), ALL_OF(requests),
+    ALL_OF(streams), "{\"type\":\"message_stop\"}", ALL_OF(forgeries)};
 
 /* What message_start said stays, but for what message_delta says anew. */
 static void
@@ -263,26 +197,6 @@ test_stream_usage_is_whole(void **state)
 	json_decref(expected);
 	json_decref(usage);
 	free(bytes);
-}
-
-static void
-test_request(void **state)
-{
-	static const struct {
-		const char *body;
-		bool ok;
-	} cases[] = {{"{\"model\":\"m\",\"messages\":[]}", true},
-	    {"{\"model\":\"m\",\"messages\":[{}],\"max_tokens\":1}", true},
-	    {"{\"model\":\"m\"}", false}, {"{\"messages\":[]}", false},
-	    {"{\"model\":1,\"messages\":[]}", false},
-	    {"{\"model\":\"m\",\"messages\":\"hi\"}", false},
-	    {"{\"model\":null,\"messages\":[]}", false}, {"[]", false}};
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < N_OF(cases); i++)
-		assert_int_equal(golden_judge_request(WIRE_MESSAGES,
-		    cases[i].body) == WIRE_STORABLE, cases[i].ok);
 }
 
 static void
@@ -383,14 +297,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_golden_answers),
-	    cmocka_unit_test(test_no_fixture_is_forgotten),
-	    cmocka_unit_test(test_no_part_of_a_stream_is_stored),
-	    cmocka_unit_test(test_no_part_with_a_forged_stop_is_stored),
-	    cmocka_unit_test(test_no_part_of_a_json_is_stored),
-	    cmocka_unit_test(test_usage),
+	    GOLDEN_TESTS_STREAMS(&set),
+	    GOLDEN_TEST(golden_test_no_part_of_a_stream_is_stored, &set),
 	    cmocka_unit_test(test_stream_usage_is_whole),
-	    cmocka_unit_test(test_request),
 	    cmocka_unit_test(test_paths),
 	    cmocka_unit_test(test_error_body),
 	    cmocka_unit_test(test_error_event_is_one_event),

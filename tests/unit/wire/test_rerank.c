@@ -35,59 +35,35 @@ static const struct golden jsons[] = {
     BAD("bad-string.json", WIRE_BAD_JSON),
 };
 
-static const struct golden_set set = {WIRE_RERANK, "rerank", NULL, 0,
-    jsons, N_OF(jsons)};
+static const struct golden_usage usages[] = {
+    {"jina.json", 23},
+    {"vllm.json", 23},
+    {"voyage.json", 23},
+    {"cohere-tokens.json", 21},
+    {"usage-and-meta.json", 23},
+    {"bad-error-with-results.json", 23},
+    {"meta-of-nothing.json", 0},
+    {"score.json", 0},
+    {"bad-array.json", 0},
+};
 
-static void
-test_golden_answers(void **state)
-{
-	(void)state;
-	golden_check(&set);
-}
+static const struct golden_request requests[] = {
+    {"{\"model\":\"m\",\"query\":\"q\",\"documents\":[\"a\"]}", WIRE_STORABLE},
+    {"{\"query\":\"q\",\"documents\":[\"a\"]}", WIRE_STORABLE},
+    {"{\"query\":\"q\",\"documents\":[],\"top_n\":3}", WIRE_STORABLE},
+    {"{\"query\":\"q\",\"documents\":[{\"text\":\"a\"}]}", WIRE_STORABLE},
+    {"{\"model\":\"m\",\"documents\":[\"a\"]}", WIRE_BODY_SHAPE},
+    {"{\"model\":\"m\",\"query\":\"q\"}", WIRE_BODY_SHAPE},
+    {"{\"query\":null,\"documents\":[\"a\"]}", WIRE_BODY_SHAPE},
+    {"{\"query\":\"q\",\"documents\":null}", WIRE_BODY_SHAPE},
+    {"{\"query\":\"q\",\"texts\":[\"a\"]}", WIRE_BODY_SHAPE},
+    {"{\"model\":1,\"query\":\"q\",\"documents\":[\"a\"]}", WIRE_BODY_SHAPE},
+    {"[]", WIRE_BODY_SHAPE},
+};
 
-static void
-test_no_fixture_is_forgotten(void **state)
-{
-	(void)state;
-	golden_check_listed(&set);
-}
-
-static void
-test_no_part_of_a_json_is_stored(void **state)
-{
-	(void)state;
-	golden_check_cut_jsons(&set);
-}
-
-/* Whatever it says, an event stream is not an answer of this format. */
-static void
-test_streams_are_not_stored(void **state)
-{
-	static const char *const texts[] = {"", "data: [DONE]\n\n",
-	    "data: {}\n\ndata: [DONE]\n\n", "event: error\ndata: {}\n\n"};
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < N_OF(texts); i++)
-		golden_expect(texts[i], golden_judge_stream(WIRE_RERANK,
-		    texts[i], strlen(texts[i]), &golden_lax, NULL),
-		    WIRE_CONTENT_TYPE);
-}
-
-static void
-test_usage(void **state)
-{
-	(void)state;
-	golden_check_usage(&set, "jina.json", 23);
-	golden_check_usage(&set, "vllm.json", 23);
-	golden_check_usage(&set, "voyage.json", 23);
-	golden_check_usage(&set, "cohere-tokens.json", 21);
-	golden_check_usage(&set, "usage-and-meta.json", 23);
-	golden_check_usage(&set, "bad-error-with-results.json", 23);
-	golden_check_usage(&set, "meta-of-nothing.json", 0);
-	golden_check_usage(&set, "score.json", 0);
-	golden_check_usage(&set, "bad-array.json", 0);
-}
+static const struct golden_set set = {WIRE_RERANK, "rerank",
+    ALL_OF(jsons), ALL_OF(usages), ALL_OF(requests),
+    NULL, 0, NULL, NULL, 0};
 
 /* Search units are no tokens, but are what such an answer costs. */
 static void
@@ -106,34 +82,6 @@ test_what_is_billed_is_kept_whole(void **state)
 	assert_int_equal(wire_usage_tokens(usage).total, 0);
 	json_decref(usage);
 	free(bytes);
-}
-
-static void
-test_request(void **state)
-{
-	static const struct {
-		const char *body;
-		bool ok;
-	} cases[] = {
-	    {"{\"model\":\"m\",\"query\":\"q\",\"documents\":[\"a\"]}", true},
-	    {"{\"query\":\"q\",\"documents\":[\"a\"]}", true},
-	    {"{\"query\":\"q\",\"documents\":[],\"top_n\":3}", true},
-	    {"{\"query\":\"q\",\"documents\":[{\"text\":\"a\"}]}", true},
-	    {"{\"model\":\"m\",\"documents\":[\"a\"]}", false},
-	    {"{\"model\":\"m\",\"query\":\"q\"}", false},
-	    {"{\"query\":null,\"documents\":[\"a\"]}", false},
-	    {"{\"query\":\"q\",\"documents\":null}", false},
-	    {"{\"query\":\"q\",\"texts\":[\"a\"]}", false},
-	    {"{\"model\":1,\"query\":\"q\",\"documents\":[\"a\"]}", false},
-	    {"[]", false},
-	};
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < N_OF(cases); i++)
-		golden_expect(cases[i].body,
-		    golden_judge_request(WIRE_RERANK, cases[i].body),
-		    cases[i].ok ? WIRE_STORABLE : WIRE_BODY_SHAPE);
 }
 
 static void
@@ -157,13 +105,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_golden_answers),
-	    cmocka_unit_test(test_no_fixture_is_forgotten),
-	    cmocka_unit_test(test_no_part_of_a_json_is_stored),
-	    cmocka_unit_test(test_streams_are_not_stored),
-	    cmocka_unit_test(test_usage),
+	    GOLDEN_TESTS_NO_STREAMS(&set),
 	    cmocka_unit_test(test_what_is_billed_is_kept_whole),
-	    cmocka_unit_test(test_request),
 	    cmocka_unit_test(test_row),
 	};
 

@@ -148,115 +148,67 @@ static const struct golden jsons[] = {
     BAD("bad-string.json", WIRE_BAD_JSON),
 };
 
-static const struct golden_set responses = {
-    .id = WIRE_RESPONSES,
-    .dir = "responses",
-    .streams = streams,
-    .n_streams = N_OF(streams),
-    .jsons = jsons,
-    .n_jsons = N_OF(jsons),
+static const struct golden_usage usages[] = {
+    {"plain.sse", 13},
+    {"bad-incomplete.sse", 13},
+    {"bad-failed.sse", 13},
+    {"bad-no-completed.sse", 0},
+    {"no-usage.sse", 0},
+    {"plain.json", 13},
+    {"bad-incomplete.json", 13},
+    {"bad-failed.json", 0},
+    {"no-usage.json", 0},
+    {"bad-array.json", 0},
 };
 
-static void
-test_golden(void **state)
-{
-	(void)state;
-	golden_check(&responses);
-	golden_check_listed(&responses);
-}
+static const struct golden_request requests[] = {
+    {"{\"model\":\"m\",\"input\":\"hi\"}", WIRE_STORABLE},
+    {"{\"model\":\"m\",\"input\":[{}],\"x\":1}", WIRE_STORABLE},
+    {"{\"model\":\"m\",\"prompt\":{\"id\":\"p\"}}", WIRE_STORABLE},
+    {"{\"prompt\":{\"id\":\"p\"}}", WIRE_STORABLE},
+    {"{\"model\":null,\"prompt\":{\"id\":\"p\"}}", WIRE_STORABLE},
+    {"{\"model\":\"m\",\"input\":\"hi\",\"store\":false,"
+     "\"background\":false,\"conversation\":null,"
+     "\"previous_response_id\":null}", WIRE_STORABLE},
+    {"{\"model\":\"m\",\"input\":\"hi\",\"store\":null,"
+     "\"background\":null}", WIRE_STORABLE},
+    {"{\"model\":\"m\"}", WIRE_BODY_SHAPE},
+    {"{\"input\":\"hi\"}", WIRE_BODY_SHAPE},
+    {"{\"model\":\"m\",\"input\":null}", WIRE_BODY_SHAPE},
+    {"{\"model\":1,\"input\":\"hi\"}", WIRE_BODY_SHAPE},
+    {"{\"model\":1,\"prompt\":{\"id\":\"p\"}}", WIRE_BODY_SHAPE},
+    {"{\"prompt\":\"p\"}", WIRE_BODY_SHAPE},
+    {"{\"model\":\"m\",\"prompt\":\"p\"}", WIRE_BODY_SHAPE},
+    {"[]", WIRE_BODY_SHAPE},
+    {"{\"model\":\"m\",\"input\":\"hi\",\"background\":true}", WIRE_BACKGROUND},
+    {"{\"model\":\"m\",\"input\":\"hi\",\"background\":\"true\"}",
+     WIRE_BACKGROUND},
+    {"{\"model\":\"m\",\"input\":\"hi\",\"conversation\":\"c\"}",
+     WIRE_CONVERSATION},
+    {"{\"model\":\"m\",\"input\":\"hi\",\"conversation\":"
+     "{\"id\":\"c\"}}", WIRE_CONVERSATION},
+    {"{\"model\":\"m\",\"input\":\"hi\",\"previous_response_id\":"
+     "\"resp_7\"}", WIRE_PREVIOUS_RESPONSE},
+    {"{\"model\":\"m\",\"previous_response_id\":\"resp_7\"}",
+     WIRE_PREVIOUS_RESPONSE},
+    {"{\"model\":\"m\",\"input\":\"hi\",\"store\":true}", WIRE_STORE_UPSTREAM},
+    {"{\"model\":\"m\",\"input\":\"hi\",\"store\":1}", WIRE_STORE_UPSTREAM},
+};
 
-/* Where the data of the last event, [DONE] aside, begins. */
-static size_t
-completed_of(const char *bytes, size_t len)
-{
-	static const char word[] = "\"response.completed\"";
-	size_t at = len;
+/* What it lacks is items. */
+#define FORGED_COMPLETED                                                       \
+	"\n\ndata: {\"type\":"                                                 \
+	"\"response.completed\",\"response\":{\"id\":\"resp_7\","              \
+	"\"status\":\"completed\",\"output\":[]}}\n\n"
 
-	while (at-- > 0)
-		if (len - at >= sizeof(word) - 1 &&
-		    memcmp(bytes + at, word, sizeof(word) - 1) == 0)
-			return at;
-	fail_msg("there is no response.completed");
-	return 0;
-}
+static const struct golden_forgery forgeries[] = {
+    {"plain.sse", "\"response.completed\"", FORGED_DONE},
+    {"plain.sse", "\"response.output_item.done\"", FORGED_COMPLETED},
+};
 
-/* The end of the JSON that a cut must not lose. */
-static size_t
-end_of_payload(const char *bytes, size_t at)
-{
-	while (bytes[at] != '\n' && bytes[at] != '\r')
-		at++;
-	return at;
-}
-
-/*
- * Cut at any byte, thus also between any two events, a stream is not
- * stored before the blank line of response.completed.
- */
-static void
-check_cut_stream(const char *bytes, size_t end)
-{
-	struct golden_judging j = {.format = wire_format_get(WIRE_RESPONSES)};
-	struct sse_parser parser;
-	size_t n;
-
-	sse_parser_init(&parser, 64 * 1024);
-	for (n = 0; n <= end + 1; n++) {
-		assert_true(!sse_parser_at_boundary(&parser) ||
-		    j.format->stream_end(&j.stream, &golden_lax) !=
-		    WIRE_STORABLE);
-		assert_int_equal(sse_parser_feed(&parser, bytes + n, 1,
-		    golden_on_event, &j), 0);
-	}
-	j.format->stream_fini(&j.stream);
-	sse_parser_fini(&parser);
-}
-
-static void
-test_no_part_of_a_stream_is_stored(void **state)
-{
-	size_t i, len;
-	char *bytes;
-
-	(void)state;
-	for (i = 0; i < N_OF(streams); i++) {
-		if (streams[i].verdict != WIRE_STORABLE)
-			continue;
-		bytes = fixture_read("responses", streams[i].name, &len);
-		check_cut_stream(bytes,
-		    end_of_payload(bytes, completed_of(bytes, len)));
-		free(bytes);
-	}
-}
-
-/*
- * A gateway on the way may end a cut stream with a [DONE] of its own, or
- * with a response.completed, but that comes without items.
- */
-static void
-test_forged_end(void **state)
-{
-	static const char forged[] = "\n\ndata: {\"type\":"
-	    "\"response.completed\",\"response\":{\"id\":\"resp_7\","
-	    "\"status\":\"completed\",\"output\":[]}}\n\n";
-	size_t n, len, end;
-	char *bytes = fixture_read("responses", "plain.sse", &len), *text;
-
-	(void)state;
-	golden_check_forged_end(&responses, "plain.sse",
-	    "\"response.completed\"");
-	text = malloc(len + sizeof(forged));
-	assert_non_null(text);
-	end = (size_t)(strstr(bytes, "\"response.output_item.done\"") - bytes);
-	for (n = 0; n < end; n++) {
-		memcpy(text, bytes, n);
-		memcpy(text + n, forged, sizeof(forged));
-		assert_int_not_equal(golden_judge_stream(WIRE_RESPONSES, text,
-		    n + sizeof(forged) - 1, &golden_lax, NULL), WIRE_STORABLE);
-	}
-	free(text);
-	free(bytes);
-}
+static const struct golden_set set = {WIRE_RESPONSES, "responses",
+    ALL_OF(jsons), ALL_OF(usages), ALL_OF(requests),
+    ALL_OF(streams), "\"response.completed\"", ALL_OF(forgeries)};
 
 /* An event lost on the way leaves its item undone, or nothing at all. */
 static void
@@ -287,30 +239,6 @@ test_lost_events(void **state)
 }
 
 static void
-test_no_part_of_a_json_is_stored(void **state)
-{
-	(void)state;
-	golden_check_cut_jsons(&responses);
-}
-
-/* Also where the answer is not stored. */
-static void
-test_usage(void **state)
-{
-	(void)state;
-	golden_check_usage(&responses, "plain.sse", 13);
-	golden_check_usage(&responses, "bad-incomplete.sse", 13);
-	golden_check_usage(&responses, "bad-failed.sse", 13);
-	golden_check_usage(&responses, "bad-no-completed.sse", 0);
-	golden_check_usage(&responses, "no-usage.sse", 0);
-	golden_check_usage(&responses, "plain.json", 13);
-	golden_check_usage(&responses, "bad-incomplete.json", 13);
-	golden_check_usage(&responses, "bad-failed.json", 0);
-	golden_check_usage(&responses, "no-usage.json", 0);
-	golden_check_usage(&responses, "bad-array.json", 0);
-}
-
-static void
 test_usage_is_whole(void **state)
 {
 	size_t len;
@@ -328,57 +256,6 @@ test_usage_is_whole(void **state)
 	json_decref(usage);
 	json_decref(answer);
 	free(bytes);
-}
-
-static void
-test_request(void **state)
-{
-	static const struct {
-		const char *body;
-		enum wire_verdict want;
-	} cases[] = {
-	    {"{\"model\":\"m\",\"input\":\"hi\"}", WIRE_STORABLE},
-	    {"{\"model\":\"m\",\"input\":[{}],\"x\":1}", WIRE_STORABLE},
-	    {"{\"model\":\"m\",\"prompt\":{\"id\":\"p\"}}", WIRE_STORABLE},
-	    {"{\"prompt\":{\"id\":\"p\"}}", WIRE_STORABLE},
-	    {"{\"model\":null,\"prompt\":{\"id\":\"p\"}}", WIRE_STORABLE},
-	    {"{\"model\":\"m\",\"input\":\"hi\",\"store\":false,"
-	     "\"background\":false,\"conversation\":null,"
-	     "\"previous_response_id\":null}", WIRE_STORABLE},
-	    {"{\"model\":\"m\",\"input\":\"hi\",\"store\":null,"
-	     "\"background\":null}", WIRE_STORABLE},
-	    {"{\"model\":\"m\"}", WIRE_BODY_SHAPE},
-	    {"{\"input\":\"hi\"}", WIRE_BODY_SHAPE},
-	    {"{\"model\":\"m\",\"input\":null}", WIRE_BODY_SHAPE},
-	    {"{\"model\":1,\"input\":\"hi\"}", WIRE_BODY_SHAPE},
-	    {"{\"model\":1,\"prompt\":{\"id\":\"p\"}}", WIRE_BODY_SHAPE},
-	    {"{\"prompt\":\"p\"}", WIRE_BODY_SHAPE},
-	    {"{\"model\":\"m\",\"prompt\":\"p\"}", WIRE_BODY_SHAPE},
-	    {"[]", WIRE_BODY_SHAPE},
-	    {"{\"model\":\"m\",\"input\":\"hi\",\"background\":true}",
-	     WIRE_BACKGROUND},
-	    {"{\"model\":\"m\",\"input\":\"hi\",\"background\":\"true\"}",
-	     WIRE_BACKGROUND},
-	    {"{\"model\":\"m\",\"input\":\"hi\",\"conversation\":\"c\"}",
-	     WIRE_CONVERSATION},
-	    {"{\"model\":\"m\",\"input\":\"hi\",\"conversation\":"
-	     "{\"id\":\"c\"}}", WIRE_CONVERSATION},
-	    {"{\"model\":\"m\",\"input\":\"hi\",\"previous_response_id\":"
-	     "\"resp_7\"}", WIRE_PREVIOUS_RESPONSE},
-	    {"{\"model\":\"m\",\"previous_response_id\":\"resp_7\"}",
-	     WIRE_PREVIOUS_RESPONSE},
-	    {"{\"model\":\"m\",\"input\":\"hi\",\"store\":true}",
-	     WIRE_STORE_UPSTREAM},
-	    {"{\"model\":\"m\",\"input\":\"hi\",\"store\":1}",
-	     WIRE_STORE_UPSTREAM},
-	};
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < N_OF(cases); i++)
-		golden_expect(cases[i].body,
-		    golden_judge_request(WIRE_RESPONSES, cases[i].body),
-		    cases[i].want);
 }
 
 static void
@@ -425,14 +302,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_golden),
-	    cmocka_unit_test(test_no_part_of_a_stream_is_stored),
-	    cmocka_unit_test(test_forged_end),
+	    GOLDEN_TESTS_STREAMS(&set),
 	    cmocka_unit_test(test_lost_events),
-	    cmocka_unit_test(test_no_part_of_a_json_is_stored),
-	    cmocka_unit_test(test_usage),
 	    cmocka_unit_test(test_usage_is_whole),
-	    cmocka_unit_test(test_request),
 	    cmocka_unit_test(test_row),
 	    cmocka_unit_test(test_error_event),
 	};

@@ -75,95 +75,38 @@ static const struct golden jsons[] = {
     BAD("bad-text-number.json", WIRE_BAD_JSON),
 };
 
+static const struct golden_usage usages[] = {
+    {"plain.json", 59},
+    {"plain.sse", 59},
+    {"done-marker.sse", 59},
+    {"bad-error-with-text.json", 59},
+    {"bad-empty.sse", 59},
+    {"no-usage.json", 0},
+    {"no-usage.sse", 0},
+    {"bad-array.json", 0},
+};
+
+static const struct golden_request requests[] = {
+    {"{\"file\":true,\"model\":\"whisper-1\"}", WIRE_STORABLE},
+    {"{\"file\":true,\"model\":\"m\",\"stream\":\"true\","
+     "\"x\":[\"a\",\"b\"]}", WIRE_STORABLE},
+    {"{\"file\":\"text\",\"model\":\"m\"}", WIRE_BODY_SHAPE},
+    {"{\"file\":true}", WIRE_BODY_SHAPE},
+    {"{\"file\":true,\"model\":true}", WIRE_BODY_SHAPE},
+    {"{\"file\":[true,true],\"model\":\"m\"}", WIRE_BODY_SHAPE},
+    {"{\"model\":\"m\"}", WIRE_BODY_SHAPE},
+    {"{\"audio\":true,\"model\":\"m\"}", WIRE_BODY_SHAPE},
+    {"{}", WIRE_BODY_SHAPE},
+};
+
+static const struct golden_forgery forgeries[] = {
+    {"plain.sse", "transcript.text.done", FORGED_DONE},
+    {"segments.sse", "transcript.text.done", FORGED_DONE},
+};
+
 static const struct golden_set set = {WIRE_TRANSCRIPTIONS, "transcription",
-    streams, N_OF(streams), jsons, N_OF(jsons)};
-
-static void
-test_golden_answers(void **state)
-{
-	(void)state;
-	golden_check(&set);
-}
-
-static void
-test_no_fixture_is_forgotten(void **state)
-{
-	(void)state;
-	golden_check_listed(&set);
-}
-
-static void
-test_no_part_of_a_json_is_stored(void **state)
-{
-	(void)state;
-	golden_check_cut_jsons(&set);
-}
-
-/* Where the type of the event that ends a stream stands. */
-static size_t
-ending_of(const char *bytes, size_t len)
-{
-	static const char type[] = "\"transcript.text.done\"";
-	size_t at = len;
-
-	while (at-- > 0)
-		if (len - at >= sizeof(type) - 1 &&
-		    memcmp(bytes + at, type, sizeof(type) - 1) == 0)
-			return at;
-	fail_msg("there is no ending");
-	return 0;
-}
-
-/*
- * Cut at any byte, thus also between any two events, a stream is not
- * stored before the blank line that ends its last event.
- */
-static void
-test_no_part_of_a_stream_is_stored(void **state)
-{
-	size_t i, n, len, blank;
-	char *bytes;
-
-	(void)state;
-	for (i = 0; i < N_OF(streams); i++) {
-		if (streams[i].verdict != WIRE_STORABLE)
-			continue;
-		bytes = fixture_read(set.dir, streams[i].name, &len);
-		for (blank = ending_of(bytes, len); blank + 2 < len; blank++)
-			if (memcmp(bytes + blank, "\n\n", 2) == 0 ||
-			    memcmp(bytes + blank, "\r\r", 2) == 0 ||
-			    memcmp(bytes + blank, "\n\r", 2) == 0)
-				break;
-		for (n = 0; n <= blank; n++)
-			assert_int_not_equal(golden_judge_stream(set.id, bytes,
-			    n, &golden_lax, NULL), WIRE_STORABLE);
-		free(bytes);
-	}
-}
-
-/* A gateway on the way may end a cut stream with a marker of its own. */
-static void
-test_no_part_with_a_forged_terminator_is_stored(void **state)
-{
-	(void)state;
-	golden_check_forged_end(&set, "plain.sse", "transcript.text.done");
-	golden_check_forged_end(&set, "segments.sse", "transcript.text.done");
-}
-
-/* Also where the answer is not stored. */
-static void
-test_usage(void **state)
-{
-	(void)state;
-	golden_check_usage(&set, "plain.json", 59);
-	golden_check_usage(&set, "plain.sse", 59);
-	golden_check_usage(&set, "done-marker.sse", 59);
-	golden_check_usage(&set, "bad-error-with-text.json", 59);
-	golden_check_usage(&set, "bad-empty.sse", 59);
-	golden_check_usage(&set, "no-usage.json", 0);
-	golden_check_usage(&set, "no-usage.sse", 0);
-	golden_check_usage(&set, "bad-array.json", 0);
-}
+    ALL_OF(jsons), ALL_OF(usages), ALL_OF(requests),
+    ALL_OF(streams), "\"transcript.text.done\"", ALL_OF(forgeries)};
 
 static void
 expect_duration(const char *name, golden_judge_fn *judge)
@@ -196,33 +139,6 @@ test_duration_is_kept(void **state)
 }
 
 static void
-test_request(void **state)
-{
-	static const struct {
-		const char *body;
-		bool ok;
-	} cases[] = {
-	    {"{\"file\":true,\"model\":\"whisper-1\"}", true},
-	    {"{\"file\":true,\"model\":\"m\",\"stream\":\"true\","
-	     "\"x\":[\"a\",\"b\"]}", true},
-	    {"{\"file\":\"text\",\"model\":\"m\"}", false},
-	    {"{\"file\":true}", false},
-	    {"{\"file\":true,\"model\":true}", false},
-	    {"{\"file\":[true,true],\"model\":\"m\"}", false},
-	    {"{\"model\":\"m\"}", false},
-	    {"{\"audio\":true,\"model\":\"m\"}", false},
-	    {"{}", false},
-	};
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < N_OF(cases); i++)
-		golden_expect(cases[i].body,
-		    golden_judge_request(WIRE_TRANSCRIPTIONS, cases[i].body),
-		    cases[i].ok ? WIRE_STORABLE : WIRE_BODY_SHAPE);
-}
-
-static void
 test_rows(void **state)
 {
 	static const char *const paths[] = {
@@ -246,24 +162,20 @@ static void
 test_translations_are_judged_alike(void **state)
 {
 	struct golden_set same = set;
+	void *of_same = &same;
 
 	(void)state;
 	same.id = WIRE_TRANSLATIONS;
-	golden_check(&same);
+	golden_test_answers(&of_same);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_golden_answers),
-	    cmocka_unit_test(test_no_fixture_is_forgotten),
-	    cmocka_unit_test(test_no_part_of_a_json_is_stored),
-	    cmocka_unit_test(test_no_part_of_a_stream_is_stored),
-	    cmocka_unit_test(test_no_part_with_a_forged_terminator_is_stored),
-	    cmocka_unit_test(test_usage),
+	    GOLDEN_TESTS_STREAMS(&set),
+	    GOLDEN_TEST(golden_test_no_part_of_a_stream_is_stored, &set),
 	    cmocka_unit_test(test_duration_is_kept),
-	    cmocka_unit_test(test_request),
 	    cmocka_unit_test(test_rows),
 	    cmocka_unit_test(test_translations_are_judged_alike),
 	};
