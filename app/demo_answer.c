@@ -188,11 +188,11 @@ demo_answer_reasoning(struct demo_answer *a, struct buf *out,
 }
 
 size_t
-demo_answer_piece(const struct demo_answer *a, const char *text, size_t len,
-    size_t total)
+demo_answer_piece(const struct demo_answer *a, const struct buf *text,
+    size_t at)
 {
-	return demo_text_piece(text, len, a->size.bytes == 0 ? 1 :
-	    total / EVENTS_ABOUT);
+	return demo_text_piece(text->data + at, text->len - at,
+	    a->size.bytes == 0 ? 1 : text->len / EVENTS_ABOUT);
 }
 
 const char *

@@ -87,9 +87,9 @@ bool demo_answer_text(struct demo_answer *a, struct buf *out,
 uint64_t demo_answer_reasoning(struct demo_answer *a, struct buf *out,
     uint64_t choice);
 
-/* The length of the next event's piece of text[0..len-1], of total. */
-size_t demo_answer_piece(const struct demo_answer *a, const char *text,
-    size_t len, size_t total);
+/* The length of the piece of text, from at, that goes into one event. */
+size_t demo_answer_piece(const struct demo_answer *a, const struct buf *text,
+    size_t at);
 
 /*
  * OpenAI's finish_reason; ended_by_length: what demo_answer_text said.

@@ -150,23 +150,14 @@ static int
 send_done(struct demo_stream *s, const struct audio *x,
     const struct buf *text)
 {
-	struct demo_event event = {.name = NULL};
 	struct buf out;
-	int rc = -1;
 
 	buf_init(&out, DEMO_CONTENT_MAX);
 	buf_puts(&out, "{\"type\":\"transcript.text.done\",\"text\":");
 	demo_put_text(&out, text->data, text->len);
 	put_usage(x, &out);
 	buf_puts(&out, "}");
-	event.data = out.data;
-	event.len = out.len;
-	if (out.failed)
-		x->a.reply->close = true;
-	else
-		rc = demo_stream_last(s, &event);
-	buf_fini(&out);
-	return rc;
+	return demo_stream_take_last(s, NULL, &out);
 }
 
 static int
@@ -179,8 +170,7 @@ send_events(struct demo_stream *s, struct demo_answer *a)
 	buf_init(&text, DEMO_CONTENT_MAX);
 	demo_answer_text(a, &text, 0);
 	for (at = 0; rc == 0 && at < text.len; at += n) {
-		n = demo_answer_piece(a, text.data + at, text.len - at,
-		    text.len);
+		n = demo_answer_piece(a, &text, at);
 		rc = send_delta(s, text.data + at, n);
 	}
 	if (rc == 0)

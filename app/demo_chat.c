@@ -1,5 +1,6 @@
 /* POST /v1/chat/completions. */
 #include "demo_answer.h"
+#include "demo_choices.h"
 #include "demo_formats.h"
 #include "demo_json.h"
 
@@ -72,22 +73,6 @@ put_message(struct demo_answer *a, struct buf *out, uint64_t choice)
 	buf_fini(&text);
 }
 
-static void
-put_json(struct demo_answer *a, struct buf *out)
-{
-	put_start(a, out);
-	buf_puts(out, ",\"choices\":[");
-	for (uint64_t i = 0; i < a->choices; i++) {
-		if (i > 0)
-			buf_putc(out, ',');
-		put_message(a, out, i);
-	}
-	buf_puts(out, "]");
-	if (a->reply->knobs->usage)
-		demo_answer_put_usage(a, out);
-	buf_puts(out, "}");
-}
-
 /* One chunk: a delta, or with finish the last one of its choice. */
 static int
 send_delta(struct demo_stream *s, struct demo_answer *a, uint64_t choice,
@@ -131,8 +116,7 @@ send_pieces(struct demo_stream *s, struct demo_answer *a, uint64_t choice,
 	size_t n, at;
 
 	for (at = 0; at < text->len; at += n) {
-		n = demo_answer_piece(a, text->data + at, text->len - at,
-		    text->len);
+		n = demo_answer_piece(a, text, at);
 		if (send_quoted(s, a, choice, before, text->data + at, n,
 		    after) != 0)
 			return -1;
@@ -200,31 +184,20 @@ send_choice(struct demo_stream *s, struct demo_answer *a, uint64_t choice)
 	return rc;
 }
 
-static int
-send_usage(struct demo_stream *s, struct demo_answer *a)
-{
-	struct buf out;
+static const struct demo_choices choices = {
+	put_start, put_message, send_choice
+};
 
-	if (!a->stream_usage)
-		return 0;
-	buf_init(&out, 64 * 1024);
-	put_start(a, &out);
-	buf_puts(&out, ",\"choices\":[]");
-	demo_answer_put_usage(a, &out);
-	buf_puts(&out, "}");
-	return demo_stream_take(s, NULL, &out);
+static void
+put_json(struct demo_answer *a, struct buf *out)
+{
+	demo_choices_json(a, out, &choices);
 }
 
 static int
 send_events(struct demo_stream *s, struct demo_answer *a)
 {
-	for (uint64_t i = 0; i < a->choices; i++) {
-		if (send_choice(s, a, i) != 0)
-			return -1;
-	}
-	if (send_usage(s, a) != 0)
-		return -1;
-	return demo_stream_last(s, &(struct demo_event){NULL, "[DONE]", 6});
+	return demo_choices_events(s, a, &choices);
 }
 
 static int
@@ -239,16 +212,13 @@ int
 demo_chat(struct demo_reply *r, uint64_t seed)
 {
 	struct demo_answer a;
-	uint64_t n;
 	int rc;
 
 	if (demo_answer_read(&a, r, seed, "max_tokens") != 0)
 		return r->conn->gone ? -1 : 0;
 	a.size.max_words = demo_json_number(a.body, "max_completion_tokens",
 	    a.size.max_words);
-	n = r->knobs->choices > 0 ? r->knobs->choices :
-	    demo_json_number(a.body, "n", 1);
-	a.choices = n < DEMO_CHOICES_MAX ? n : DEMO_CHOICES_MAX;
+	demo_choices_count(&a, 1);
 	demo_answer_choose_tool(&a, last_user_content(a.body));
 	rc = demo_answer_send(&a, &chat);
 	demo_answer_fini(&a);

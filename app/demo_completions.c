@@ -1,5 +1,6 @@
 /* POST /v1/completions. */
 #include "demo_answer.h"
+#include "demo_choices.h"
 #include "demo_formats.h"
 #include "demo_json.h"
 
@@ -64,8 +65,7 @@ put_logprobs(const struct demo_answer *a, struct buf *out,
 	for (int part = TOKENS; part <= TEXT_OFFSET; part++) {
 		buf_puts(out, names[part]);
 		for (at = offset; at < offset + len; at += n) {
-			n = demo_answer_piece(a, text->data + at,
-			    text->len - at, text->len);
+			n = demo_answer_piece(a, text, at);
 			if (at > offset)
 				buf_putc(out, ',');
 			put_element(out, (enum part)part, text->data + at, n,
@@ -91,27 +91,17 @@ put_choice(const struct demo_answer *a, struct buf *out, uint64_t choice,
 }
 
 static void
-put_json(struct demo_answer *a, struct buf *out)
+put_whole(struct demo_answer *a, struct buf *out, uint64_t choice)
 {
 	bool finished = a->reply->knobs->fault != DEMO_FAULT_NO_FINISH;
 	struct buf text;
 	bool full;
 
-	put_start(a, out);
-	buf_puts(out, ",\"choices\":[");
-	for (uint64_t i = 0; i < a->choices; i++) {
-		buf_init(&text, DEMO_CONTENT_MAX);
-		full = demo_answer_text(a, &text, i);
-		if (i > 0)
-			buf_putc(out, ',');
-		put_choice(a, out, i, &text, 0, text.len,
-		    finished ? demo_answer_finish(a, full) : NULL);
-		buf_fini(&text);
-	}
-	buf_puts(out, "]");
-	if (a->reply->knobs->usage)
-		demo_answer_put_usage(a, out);
-	buf_puts(out, "}");
+	buf_init(&text, DEMO_CONTENT_MAX);
+	full = demo_answer_text(a, &text, choice);
+	put_choice(a, out, choice, &text, 0, text.len,
+	    finished ? demo_answer_finish(a, full) : NULL);
+	buf_fini(&text);
 }
 
 static int
@@ -139,8 +129,7 @@ send_choice(struct demo_stream *s, struct demo_answer *a, uint64_t choice)
 	buf_init(&text, DEMO_CONTENT_MAX);
 	full = demo_answer_text(a, &text, choice);
 	for (at = 0; rc == 0 && at < text.len; at += n) {
-		n = demo_answer_piece(a, text.data + at, text.len - at,
-		    text.len);
+		n = demo_answer_piece(a, &text, at);
 		rc = send_chunk(s, a, choice, &text, at, n, NULL);
 	}
 	if (rc == 0 && a->reply->knobs->fault != DEMO_FAULT_NO_FINISH)
@@ -150,31 +139,18 @@ send_choice(struct demo_stream *s, struct demo_answer *a, uint64_t choice)
 	return rc;
 }
 
-static int
-send_usage(struct demo_stream *s, struct demo_answer *a)
-{
-	struct buf out;
+static const struct demo_choices choices = {put_start, put_whole, send_choice};
 
-	if (!a->stream_usage)
-		return 0;
-	buf_init(&out, 64 * 1024);
-	put_start(a, &out);
-	buf_puts(&out, ",\"choices\":[]");
-	demo_answer_put_usage(a, &out);
-	buf_puts(&out, "}");
-	return demo_stream_take(s, NULL, &out);
+static void
+put_json(struct demo_answer *a, struct buf *out)
+{
+	demo_choices_json(a, out, &choices);
 }
 
 static int
 send_events(struct demo_stream *s, struct demo_answer *a)
 {
-	for (uint64_t i = 0; i < a->choices; i++) {
-		if (send_choice(s, a, i) != 0)
-			return -1;
-	}
-	if (send_usage(s, a) != 0)
-		return -1;
-	return demo_stream_last(s, &(struct demo_event){NULL, "[DONE]", 6});
+	return demo_choices_events(s, a, &choices);
 }
 
 static int
@@ -210,15 +186,11 @@ int
 demo_completions(struct demo_reply *r, uint64_t seed)
 {
 	struct demo_answer a;
-	uint64_t n;
 	int rc;
 
 	if (demo_answer_read(&a, r, seed, "max_tokens") != 0)
 		return r->conn->gone ? -1 : 0;
-	n = r->knobs->choices > 0 ? r->knobs->choices :
-	    demo_json_number(a.body, "n", 1);
-	n = n < DEMO_CHOICES_MAX ? n * count_prompts(a.body) : n;
-	a.choices = n < DEMO_CHOICES_MAX ? n : DEMO_CHOICES_MAX;
+	demo_choices_count(&a, count_prompts(a.body));
 	rc = demo_answer_send(&a, &completions);
 	demo_answer_fini(&a);
 	return rc;

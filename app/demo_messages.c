@@ -191,8 +191,7 @@ send_deltas(struct demo_stream *s, struct demo_answer *a, uint64_t index,
 	size_t n, at;
 
 	for (at = 0; at < text->len; at += n) {
-		n = demo_answer_piece(a, text->data + at, text->len - at,
-		    text->len);
+		n = demo_answer_piece(a, text, at);
 		if (send_delta(s, index, type, member, text->data + at, n) !=
 		    0)
 			return -1;

@@ -383,8 +383,7 @@ send_content(struct demo_stream *s, struct responses *x,
 	    send_part(s, x, item, kind->added, false) != 0)
 		return -1;
 	for (at = 0; at < text->len; at += n) {
-		n = demo_answer_piece(&x->a, text->data + at, text->len - at,
-		    text->len);
+		n = demo_answer_piece(&x->a, text, at);
 		if (send_text(s, x, item, kind->delta, "delta",
 		    text->data + at, n) != 0)
 			return -1;
@@ -421,22 +420,13 @@ send_final(struct demo_stream *s, struct responses *x)
 	const char *type = strcmp(status, "failed") == 0 ? "response.failed" :
 	    strcmp(status, "incomplete") == 0 ? "response.incomplete" :
 	    "response.completed";
-	struct demo_event event = {.name = type};
 	struct buf out;
-	int rc = -1;
 
 	begin(s, &out, type);
 	buf_puts(&out, ",\"response\":");
 	put_final(x, &out);
 	buf_puts(&out, "}");
-	event.data = out.data;
-	event.len = out.len;
-	if (out.failed)
-		x->a.reply->close = true;
-	else
-		rc = demo_stream_last(s, &event);
-	buf_fini(&out);
-	return rc;
+	return demo_stream_take_last(s, type, &out);
 }
 
 static int

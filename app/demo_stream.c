@@ -236,20 +236,6 @@ demo_stream_event(struct demo_stream *s, const struct demo_event *event)
 }
 
 int
-demo_stream_take(struct demo_stream *s, const char *name, struct buf *data)
-{
-	struct demo_event event = {name, data->data, data->len};
-	int rc = -1;
-
-	if (data->failed)
-		s->reply->close = true;
-	else
-		rc = demo_stream_event(s, &event);
-	buf_fini(data);
-	return rc;
-}
-
-int
 demo_stream_last(struct demo_stream *s, const struct demo_event *event)
 {
 	if (s->reply->knobs->fault == DEMO_FAULT_NO_DONE)
@@ -261,4 +247,33 @@ demo_stream_last(struct demo_stream *s, const struct demo_event *event)
 	if (send_event(s, event) == 0)
 		demo_reply_end(s->reply);
 	return -1;
+}
+
+/* send: demo_stream_event or demo_stream_last. */
+static int
+take(struct demo_stream *s, const char *name, struct buf *data,
+    int (*send)(struct demo_stream *s, const struct demo_event *event))
+{
+	struct demo_event event = {name, data->data, data->len};
+	int rc = -1;
+
+	if (data->failed)
+		s->reply->close = true;
+	else
+		rc = send(s, &event);
+	buf_fini(data);
+	return rc;
+}
+
+int
+demo_stream_take(struct demo_stream *s, const char *name, struct buf *data)
+{
+	return take(s, name, data, demo_stream_event);
+}
+
+int
+demo_stream_take_last(struct demo_stream *s, const char *name,
+    struct buf *data)
+{
+	return take(s, name, data, demo_stream_last);
 }

@@ -48,8 +48,13 @@ int demo_stream_event(struct demo_stream *s, const struct demo_event *event);
 int demo_stream_take(struct demo_stream *s, const char *name,
     struct buf *data);
 
-/* Send the event that ends the format's streams. As demo_stream_event. */
+/*
+ * Send the event that ends the format's streams: as demo_stream_event, and
+ * as demo_stream_take.
+ */
 int demo_stream_last(struct demo_stream *s, const struct demo_event *event);
+int demo_stream_take_last(struct demo_stream *s, const char *name,
+    struct buf *data);
 
 /* Send a comment if the knobs ask for them. 0 or -1 as above. */
 int demo_stream_comment(struct demo_stream *s);
