@@ -1,7 +1,7 @@
 /*
  * What the tests of reshaping share: making streams of JSON answers and
- * the reverse, round trips, and random texts and values. For formats whose
- * answers are made of choices.
+ * the reverse, and round trips. For formats whose answers are made of
+ * choices.
  */
 #ifndef TEST_RESHAPING_H
 #define TEST_RESHAPING_H
@@ -10,130 +10,6 @@
 
 #include "wire/payload.h"
 #include "wire/reshape.h"
-
-/* ---- random, the same in each run for a seed ---- */
-
-struct rng {
-	uint64_t state;
-};
-
-static inline size_t
-rng_below(struct rng *r, size_t n)
-{
-	r->state ^= r->state << 13;
-	r->state ^= r->state >> 7;
-	r->state ^= r->state << 17;
-	return (size_t)(r->state >> 16) % n;
-}
-
-static inline struct rng
-rng_new(size_t seed)
-{
-	struct rng r = {0x9e3779b97f4a7c15u + seed * 0x2545f4914f6cdd1du};
-
-	rng_below(&r, 2);
-	return r;
-}
-
-/* A string of up to max bits: words, blanks, what JSON escapes, UTF-8. */
-static inline json_t *
-random_text(struct rng *r, size_t max)
-{
-	static const struct {
-		const char *bytes;
-		size_t len;
-	} bits[] = {{"word", 4}, {" ", 1}, {" ", 1}, {"\n", 1}, {"\t", 1},
-	    {"\r\n", 2}, {"\"", 1}, {"\\", 1}, {"\0", 1}, {"\x1f", 1},
-	    {"\xc3\xbc", 2}, {"\xe2\x82\xac", 3}, {"\xf0\x9f\x8c\x8d", 4},
-	    {"data: [DONE]\n\n", 14}, {"\xe2\x80\xa8", 3}, {"x", 1},
-	    {"a-very-long-word-that-does-not-fit-in-one-piece-", 48}};
-	json_t *text = json_string("");
-	size_t n = rng_below(r, max + 1), i;
-	struct buf all;
-
-	buf_init(&all, 1 << 16);
-	while (n-- > 0) {
-		i = rng_below(r, N_OF(bits));
-		buf_append(&all, bits[i].bytes, bits[i].len);
-	}
-	if (all.len > 0)
-		json_string_setn(text, all.data, all.len);
-	buf_fini(&all);
-	return text;
-}
-
-/* Any JSON value. */
-static inline json_t *
-random_value(struct rng *r, int depth)
-{
-	static const char *const names[] = {"a", "content", "index", "type",
-	    "\xc3\xbc", ""};
-	size_t kind = rng_below(r, depth > 0 ? 8 : 6), n = rng_below(r, 4);
-	json_t *value;
-
-	switch (kind) {
-	case 0:
-		return json_null();
-	case 1:
-		return json_boolean(n < 2);
-	case 2:
-		return json_integer((json_int_t)rng_below(r, 1000) - 500);
-	case 3:
-		return json_real((double)rng_below(r, 1 << 20) / 977.0 - 300.0);
-	case 4:
-	case 5:
-		return random_text(r, 5);
-	case 6:
-		for (value = json_array(); n > 0; n--)
-			json_array_append_new(value,
-			    random_value(r, depth - 1));
-		return value;
-	default:
-		for (value = json_object(); n > 0; n--)
-			json_object_set_new(value,
-			    names[rng_below(r, N_OF(names))],
-			    random_value(r, depth - 1));
-		return value;
-	}
-}
-
-/* The bytes of a random beginning of a text, at a character's border. */
-static inline size_t
-random_cut(struct rng *r, const char *text, size_t len)
-{
-	size_t n = 1 + rng_below(r, len < 12 ? len : 12);
-
-	while (n < len && ((unsigned char)text[n] & 0xc0) == 0x80)
-		n++;
-	return n;
-}
-
-/* A text as an array of random pieces. */
-static inline json_t *
-random_pieces(struct rng *r, const json_t *text)
-{
-	const char *s = json_string_value(text);
-	size_t left = json_string_length(text), n;
-	json_t *pieces = json_array();
-
-	for (; left > 0; s += n, left -= n) {
-		n = random_cut(r, s, left);
-		json_array_append_new(pieces, json_stringn(s, n));
-	}
-	return pieces;
-}
-
-/* A usage object. */
-static inline json_t *
-random_usage(struct rng *r)
-{
-	json_t *usage = json_pack("{s:i, s:i, s:i}", "prompt_tokens", 9,
-	    "completion_tokens", (int)rng_below(r, 100), "total_tokens", 13);
-
-	if (rng_below(r, 2) == 0)
-		json_object_set_new(usage, "details", random_value(r, 2));
-	return usage;
-}
 
 /* ---- reshaping ---- */
 
@@ -402,6 +278,28 @@ check_stream_round_trip(enum wire_format_id id, const char *name,
 	json_decref(second);
 	json_decref(answer);
 	buf_fini(&out);
+}
+
+/* ---- whose shape it is ---- */
+
+struct owned_case {
+	const char *text; /* with ' in place of " */
+	bool json, payload;
+};
+
+static inline void
+check_owned(enum wire_format_id id, const struct owned_case *cases, size_t n)
+{
+	const struct wire_format *f = wire_format_get(id);
+	json_t *value;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		value = json_of(cases[i].text);
+		assert_int_equal(f->owns_json(value), cases[i].json);
+		assert_int_equal(f->owns_payload(value), cases[i].payload);
+		json_decref(value);
+	}
 }
 
 /* ---- the fixtures of a format ---- */

@@ -4,6 +4,7 @@
  * its seed.
  */
 #include "chat_reshaping.h"
+#include "random_choices.h"
 
 enum { ROUNDS = 2000 };
 
@@ -92,6 +93,16 @@ random_entries(struct rng *r, const json_t *text)
 }
 
 static json_t *
+random_logprobs(struct rng *r, const json_t *choice)
+{
+	json_t *message = json_object_get(choice, "message");
+
+	return json_pack("{s:o, s:o}",
+	    "content", random_entries(r, json_object_get(message, "content")),
+	    "refusal", random_entries(r, json_object_get(message, "refusal")));
+}
+
+static json_t *
 random_choice(struct rng *r, json_int_t index)
 {
 	static const char *const reasons[] = {"stop", "length", "tool_calls"};
@@ -99,21 +110,7 @@ random_choice(struct rng *r, json_int_t index)
 	json_t *choice = json_pack("{s:I, s:o, s:s}", "index", index, "message",
 	    message, "finish_reason", reasons[rng_below(r, 3)]);
 
-	switch (rng_below(r, 4)) {
-	case 0:
-		json_object_set_new(choice, "logprobs", json_null());
-		break;
-	case 1:
-		json_object_set_new(choice, "logprobs", json_pack("{s:o, s:o}",
-		    "content", random_entries(r, json_object_get(message,
-		    "content")), "refusal", random_entries(r,
-		    json_object_get(message, "refusal"))));
-		break;
-	default:
-		break;
-	}
-	if (rng_below(r, 2) == 0)
-		json_object_set_new(choice, "stop_reason", random_value(r, 2));
+	add_members(r, choice, random_logprobs);
 	return choice;
 }
 
@@ -121,16 +118,8 @@ random_choice(struct rng *r, json_int_t index)
 static json_t *
 random_answer(struct rng *r)
 {
-	json_t *choices = json_array(), *answer;
-	json_int_t index = (json_int_t)rng_below(r, 2);
-	size_t n;
+	json_t *answer = random_choices(r, "chat.completion", random_choice);
 
-	for (n = 1 + rng_below(r, 3); n > 0; n--) {
-		json_array_append_new(choices, random_choice(r, index));
-		index += 1 + (json_int_t)rng_below(r, 2);
-	}
-	answer = json_pack("{s:s, s:s, s:i, s:s, s:o}", "id", "c-1", "object",
-	    "chat.completion", "created", 7, "model", "m", "choices", choices);
 	if (rng_below(r, 4) > 0)
 		json_object_set_new(answer, "usage",
 		    rng_below(r, 8) == 0 ? json_null() : random_usage(r));
@@ -139,17 +128,6 @@ random_answer(struct rng *r)
 	if (rng_below(r, 2) == 0)
 		json_object_set_new(answer, "x_other", random_value(r, 2));
 	return answer;
-}
-
-static bool
-is_storable(const json_t *answer)
-{
-	json_t *usage = NULL;
-	enum wire_verdict v = wire_format_get(WIRE_CHAT)->judge_json(answer,
-	    &golden_lax, &usage);
-
-	json_decref(usage);
-	return v == WIRE_STORABLE;
 }
 
 /* The pieces of text that a reader would show, one by one. */
@@ -200,30 +178,10 @@ check_roles(const json_t *payloads)
 }
 
 static void
-test_random_answers(void **state)
+check_stream(const json_t *payloads)
 {
-	size_t seed, made = 0;
-	json_t *answer, *payloads;
-	char name[32];
-
-	(void)state;
-	for (seed = 1; seed <= ROUNDS; seed++) {
-		struct rng r = rng_new(seed);
-
-		snprintf(name, sizeof(name), "seed %zu", seed);
-		answer = random_answer(&r);
-		if (is_storable(answer)) {
-			check_json_round_trip(WIRE_CHAT, name, answer, answer);
-			payloads = stream_of(WIRE_CHAT, name, answer, false);
-			check_chunks(answer, payloads, false);
-			check_words(payloads);
-			check_roles(payloads);
-			json_decref(payloads);
-			made++;
-		}
-		json_decref(answer);
-	}
-	assert_true(made > ROUNDS / 4);
+	check_words(payloads);
+	check_roles(payloads);
 }
 
 /* ---- streams of other makers: random pieces, choices interleaved -------- */
@@ -331,61 +289,39 @@ cut_choice(struct rng *r, json_t *choice)
 static json_t *
 cut_answer(struct rng *r, json_t *answer)
 {
-	json_t *queues = json_array(), *payloads = json_array(), *choice;
-	json_t *queue, *chunk;
+	json_t *queues = json_array(), *head = json_copy(answer), *choice;
+	json_t *payloads;
 	size_t i;
 
 	json_array_foreach(json_object_get(answer, "choices"), i, choice)
 		json_array_append_new(queues, cut_choice(r, choice));
-	while (json_array_size(queues) > 0) {
-		i = rng_below(r, json_array_size(queues));
-		queue = json_array_get(queues, i);
-		chunk = json_copy(answer);
-		json_object_set_new(chunk, "object",
-		    json_string("chat.completion.chunk"));
-		if (!json_is_null(json_object_get(chunk, "usage")))
-			json_object_del(chunk, "usage");
-		json_object_set_new(chunk, "choices",
-		    json_pack("[O]", json_array_get(queue, 0)));
-		json_array_append_new(payloads, chunk);
-		json_array_remove(queue, 0);
-		if (json_array_size(queue) == 0)
-			json_array_remove(queues, i);
-	}
-	json_decref(queues);
+	json_object_set_new(head, "object",
+	    json_string("chat.completion.chunk"));
+	if (!json_is_null(json_object_get(head, "usage")))
+		json_object_del(head, "usage");
+	payloads = random_mix(r, queues, head);
+	json_decref(head);
 	return payloads;
+}
+
+/* ---- round trips -------------------------------------------------------- */
+
+static const struct random_set set = {.id = WIRE_CHAT, .rounds = ROUNDS,
+    .answer = random_answer, .cut = cut_answer, .check = check_stream,
+    .say = say_chat, .usage_beside = true};
+
+static void
+test_random_answers(void **state)
+{
+	(void)state;
+	assert_true(check_random_answers(&set) > ROUNDS / 4);
 }
 
 static void
 test_random_streams(void **state)
 {
-	json_t *answer, *payloads, *got;
-	size_t seed, made = 0;
-	struct buf text;
-	char name[32];
-
 	(void)state;
-	for (seed = 1; seed <= ROUNDS; seed++) {
-		struct rng r = rng_new(seed * 7919);
-
-		snprintf(name, sizeof(name), "seed %zu", seed);
-		answer = random_answer(&r);
-		payloads = cut_answer(&r, answer);
-		if (is_storable(answer)) {
-			got = json_from(WIRE_CHAT, payloads,
-			    json_object_get(answer, "usage"));
-			expect_equal(name, got, answer);
-			json_decref(got);
-			put_stream(&text, payloads);
-			check_stream_round_trip(WIRE_CHAT, name, text.data,
-			    text.len, say_chat);
-			buf_fini(&text);
-			made++;
-		}
-		json_decref(payloads);
-		json_decref(answer);
-	}
-	assert_true(made > ROUNDS / 4);
+	assert_true(check_random_streams(&set) > ROUNDS / 4);
 }
 
 int

@@ -217,26 +217,16 @@ test_json_of_stream(void **state)
 static void
 test_owns(void **state)
 {
-	const struct wire_format *chat = wire_format_get(WIRE_CHAT);
-	static const struct {
-		const char *text;
-		bool json, payload;
-	} cases[] = {{"{'object':'chat.completion','choices':[]}", true, false},
+	static const struct owned_case cases[] = {
+	    {"{'object':'chat.completion','choices':[]}", true, false},
 	    {"{'object':'chat.completion.chunk','choices':[]}", false, true},
 	    {"{'object':'text_completion','choices':[]}", false, false},
 	    {"{'object':'chat.completion'}", false, false},
 	    {"{'object':'chat.completion','choices':{}}", false, false},
 	    {"{'choices':[]}", false, false}, {"[]", false, false}};
-	json_t *value;
-	size_t i;
 
 	(void)state;
-	for (i = 0; i < N_OF(cases); i++) {
-		value = json_of(cases[i].text);
-		assert_int_equal(chat->owns_json(value), cases[i].json);
-		assert_int_equal(chat->owns_payload(value), cases[i].payload);
-		json_decref(value);
-	}
+	check_owned(WIRE_CHAT, cases, N_OF(cases));
 }
 
 int

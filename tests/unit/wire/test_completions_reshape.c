@@ -2,7 +2,7 @@
  * Completions reshaped between JSON and stream: nothing is lost, or it is
  * refused.
  */
-#include "reshaping.h"
+#include "random_choices.h"
 
 enum { ROUNDS = 2000 };
 
@@ -207,9 +207,10 @@ test_refused_streams(void **state)
 
 /* Logprobs of a text; now and then a list is missing, null or short. */
 static json_t *
-random_logprobs(struct rng *r, const json_t *text)
+random_logprobs(struct rng *r, const json_t *choice)
 {
-	json_t *tokens = random_pieces(r, text), *logprobs, *list;
+	json_t *tokens = random_pieces(r, json_object_get(choice, "text"));
+	json_t *logprobs, *list;
 	size_t i, k, odd = rng_below(r, 12);
 
 	logprobs = json_pack("{s:o}", lists[0], tokens);
@@ -237,35 +238,15 @@ random_choice(struct rng *r, json_int_t index)
 		json_string_set(text, " ");
 	choice = json_pack("{s:o, s:I, s:s}", "text", text, "index", index,
 	    "finish_reason", rng_below(r, 2) ? "stop" : "length");
-	switch (rng_below(r, 4)) {
-	case 0:
-		json_object_set_new(choice, "logprobs", json_null());
-		break;
-	case 1:
-		json_object_set_new(choice, "logprobs",
-		    random_logprobs(r, text));
-		break;
-	default:
-		break;
-	}
-	if (rng_below(r, 2) == 0)
-		json_object_set_new(choice, "stop_reason", random_value(r, 2));
+	add_members(r, choice, random_logprobs);
 	return choice;
 }
 
 static json_t *
 random_answer(struct rng *r)
 {
-	json_t *choices = json_array(), *answer;
-	json_int_t index = (json_int_t)rng_below(r, 2);
-	size_t n;
+	json_t *answer = random_choices(r, "text_completion", random_choice);
 
-	for (n = 1 + rng_below(r, 3); n > 0; n--) {
-		json_array_append_new(choices, random_choice(r, index));
-		index += 1 + (json_int_t)rng_below(r, 2);
-	}
-	answer = json_pack("{s:s, s:s, s:i, s:s, s:o}", "id", "c-1", "object",
-	    "text_completion", "created", 7, "model", "m", "choices", choices);
 	if (rng_below(r, 4) > 0)
 		json_object_set_new(answer, "usage", random_usage(r));
 	if (rng_below(r, 2) == 0)
@@ -286,28 +267,6 @@ check_words(const json_t *payloads)
 		if (json_string_length(text) > 0 &&
 		    !json_is_object(json_object_get(choice, "logprobs")))
 			check_piece(text);
-	}
-}
-
-static void
-test_random_answers(void **state)
-{
-	json_t *answer, *payloads;
-	char name[32];
-	size_t seed;
-
-	(void)state;
-	for (seed = 1; seed <= ROUNDS; seed++) {
-		struct rng r = rng_new(seed);
-
-		snprintf(name, sizeof(name), "seed %zu", seed);
-		answer = random_answer(&r);
-		check_json_round_trip(WIRE_COMPLETIONS, name, answer, answer);
-		payloads = stream_of(WIRE_COMPLETIONS, name, answer, false);
-		check_chunks(answer, payloads, false);
-		check_words(payloads);
-		json_decref(payloads);
-		json_decref(answer);
 	}
 }
 
@@ -336,8 +295,7 @@ cut_choice(struct rng *r, json_t *choice)
 static json_t *
 cut_answer(struct rng *r, json_t *answer)
 {
-	json_t *queues = json_array(), *payloads = json_array(), *choice;
-	json_t *queue, *chunk;
+	json_t *queues = json_array(), *choice;
 	size_t i;
 
 	json_array_foreach(json_object_get(answer, "choices"), i, choice) {
@@ -346,46 +304,25 @@ cut_answer(struct rng *r, json_t *answer)
 			json_object_set_new(choice, "logprobs", json_null());
 		json_array_append_new(queues, cut_choice(r, choice));
 	}
-	while (json_array_size(queues) > 0) {
-		i = rng_below(r, json_array_size(queues));
-		queue = json_array_get(queues, i);
-		chunk = json_copy(answer);
-		json_object_set_new(chunk, "choices",
-		    json_pack("[O]", json_array_get(queue, 0)));
-		json_array_append_new(payloads, chunk);
-		json_array_remove(queue, 0);
-		if (json_array_size(queue) == 0)
-			json_array_remove(queues, i);
-	}
-	json_decref(queues);
-	return payloads;
+	return random_mix(r, queues, answer);
+}
+
+static const struct random_set set = {.id = WIRE_COMPLETIONS,
+    .rounds = ROUNDS, .answer = random_answer, .cut = cut_answer,
+    .check = check_words, .say = say_completion, .usage_beside = false};
+
+static void
+test_random_answers(void **state)
+{
+	(void)state;
+	assert_int_equal(check_random_answers(&set), ROUNDS);
 }
 
 static void
 test_random_streams(void **state)
 {
-	json_t *answer, *payloads, *got;
-	struct buf text;
-	char name[32];
-	size_t seed;
-
 	(void)state;
-	for (seed = 1; seed <= ROUNDS; seed++) {
-		struct rng r = rng_new(seed * 7919);
-
-		snprintf(name, sizeof(name), "seed %zu", seed);
-		answer = random_answer(&r);
-		payloads = cut_answer(&r, answer);
-		got = json_from(WIRE_COMPLETIONS, payloads, NULL);
-		expect_equal(name, got, answer);
-		put_stream(&text, payloads);
-		check_stream_round_trip(WIRE_COMPLETIONS, name, text.data,
-		    text.len, say_completion);
-		buf_fini(&text);
-		json_decref(got);
-		json_decref(payloads);
-		json_decref(answer);
-	}
+	assert_int_equal(check_random_streams(&set), ROUNDS);
 }
 
 /* ---- the row ------------------------------------------------------------ */
@@ -393,24 +330,15 @@ test_random_streams(void **state)
 static void
 test_owns(void **state)
 {
-	const struct wire_format *f = wire_format_get(WIRE_COMPLETIONS);
-	static const struct {
-		const char *text;
-		bool owned;
-	} cases[] = {{"{'object':'text_completion','choices':[]}", true},
-	    {"{'object':'chat.completion','choices':[]}", false},
-	    {"{'object':'text_completion'}", false},
-	    {"{'object':7,'choices':[]}", false}, {"[]", false}};
-	json_t *value;
-	size_t i;
+	static const struct owned_case cases[] = {
+	    {"{'object':'text_completion','choices':[]}", true, true},
+	    {"{'object':'chat.completion','choices':[]}", false, false},
+	    {"{'object':'text_completion'}", false, false},
+	    {"{'object':7,'choices':[]}", false, false},
+	    {"[]", false, false}};
 
 	(void)state;
-	for (i = 0; i < N_OF(cases); i++) {
-		value = json_of(cases[i].text);
-		assert_int_equal(f->owns_json(value), cases[i].owned);
-		assert_int_equal(f->owns_payload(value), cases[i].owned);
-		json_decref(value);
-	}
+	check_owned(WIRE_COMPLETIONS, cases, N_OF(cases));
 }
 
 int
