@@ -299,6 +299,27 @@ golden_check_usage(const struct golden_set *set, const struct golden_usage *u)
 	free(bytes);
 }
 
+/* Whether an answer, or a payload, is taken for the format's own. */
+struct owned_case {
+	const char *text; /* as of json_of */
+	bool json, payload;
+};
+
+static inline void
+check_owned(enum wire_format_id id, const struct owned_case *cases, size_t n)
+{
+	const struct wire_format *f = wire_format_get(id);
+	json_t *value;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		value = json_of(cases[i].text);
+		assert_int_equal(f->owns_json(value), cases[i].json);
+		assert_int_equal(f->owns_payload(value), cases[i].payload);
+		json_decref(value);
+	}
+}
+
 /* ---- tests of a set, which is their state -------------------------------- */
 
 #define GOLDEN_TEST(test, set)                                                 \

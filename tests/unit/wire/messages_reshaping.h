@@ -57,16 +57,6 @@ json_of_stream(const char *stream, size_t len)
 	return answer;
 }
 
-static inline enum wire_verdict
-verdict_of_json(const json_t *answer, const struct wire_policy *policy)
-{
-	json_t *usage = NULL;
-	enum wire_verdict v = messages()->judge_json(answer, policy, &usage);
-
-	json_decref(usage);
-	return v;
-}
-
 /*
  * An answer's stream is good, is judged as the answer is, has its usage,
  * and says it all: back comes an equal answer.
@@ -83,7 +73,8 @@ expect_round_trip(const char *name, const json_t *answer)
 	    stream.len, &golden_lax, &usage), WIRE_STORABLE);
 	golden_expect(name, golden_judge_stream(WIRE_MESSAGES, stream.data,
 	    stream.len, &golden_strict, NULL),
-	    verdict_of_json(answer, &golden_strict));
+	    golden_judge_value(WIRE_MESSAGES, answer, &golden_strict,
+	    NULL));
 	if (!json_equal(usage, json_object_get(answer, "usage")))
 		fail_msg("the usage of %s is another", name);
 	back = json_of_stream(stream.data, stream.len);
@@ -106,28 +97,6 @@ is_delta(const json_t *payload, const char *type)
 	const char *is = text_at(json_object_get(payload, "delta"), "type");
 
 	return is != NULL && strcmp(is, type) == 0;
-}
-
-static inline json_t *
-load(const char *text)
-{
-	json_t *value = json_loads(text, JSON_ALLOW_NUL, NULL);
-
-	if (value == NULL)
-		fail_msg("the test has bad JSON: %s", text);
-	return value;
-}
-
-static inline json_t *
-load_fixture(const char *name)
-{
-	size_t len;
-	char *bytes = fixture_read("messages", name, &len);
-	json_t *value = json_loadb(bytes, len, JSON_ALLOW_NUL, NULL);
-
-	assert_non_null(value);
-	free(bytes);
-	return value;
 }
 
 #endif

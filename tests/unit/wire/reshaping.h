@@ -13,24 +13,6 @@
 
 /* ---- reshaping ---- */
 
-/* JSON of a text that has ' in place of ". */
-static inline json_t *
-json_of(const char *text)
-{
-	char *copy = strdup(text), *p;
-	json_error_t why;
-	json_t *value;
-
-	for (p = copy; *p != '\0'; p++)
-		if (*p == '\'')
-			*p = '"';
-	value = json_loads(copy, JSON_ALLOW_NUL, &why);
-	if (value == NULL)
-		fail_msg("%s: %s", copy, why.text);
-	free(copy);
-	return value;
-}
-
 /* The stream made of an answer, in out (set up here). 0 or -1. */
 static inline int
 to_stream(enum wire_format_id id, const json_t *answer, bool usage,
@@ -278,28 +260,6 @@ check_stream_round_trip(enum wire_format_id id, const char *name,
 	json_decref(second);
 	json_decref(answer);
 	buf_fini(&out);
-}
-
-/* ---- whose shape it is ---- */
-
-struct owned_case {
-	const char *text; /* with ' in place of " */
-	bool json, payload;
-};
-
-static inline void
-check_owned(enum wire_format_id id, const struct owned_case *cases, size_t n)
-{
-	const struct wire_format *f = wire_format_get(id);
-	json_t *value;
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		value = json_of(cases[i].text);
-		assert_int_equal(f->owns_json(value), cases[i].json);
-		assert_int_equal(f->owns_payload(value), cases[i].payload);
-		json_decref(value);
-	}
 }
 
 /* ---- the fixtures of a format ---- */

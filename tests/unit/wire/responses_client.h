@@ -64,36 +64,13 @@ string_in(const json_t *object, const char *member)
 	return s != NULL ? s : "";
 }
 
-static inline bool
-is_storable(const json_t *answer)
-{
-	json_t *usage = NULL;
-	enum wire_verdict v;
-
-	v = row()->judge_json(answer, &golden_lax, &usage);
-	json_decref(usage);
-	return v == WIRE_STORABLE;
-}
-
-static inline json_t *
-read_json(const char *name)
-{
-	size_t len;
-	char *bytes = fixture_read("responses", name, &len);
-	json_t *answer = json_loadb(bytes, len, JSON_ALLOW_NUL, NULL);
-
-	assert_non_null(answer);
-	free(bytes);
-	return answer;
-}
-
 static inline json_t *
 twin_of(const char *name)
 {
 	char file[64];
 
 	snprintf(file, sizeof(file), "%s.json", name);
-	return read_json(file);
+	return fixture_json("responses", file);
 }
 
 static inline json_t *

@@ -8,7 +8,7 @@ static json_t *
 message_with(const char *content, const char *usage)
 {
 	return json_pack("{s:s, s:s, s:o, s:s, s:o}", "id", "msg_1", "type",
-	    "message", "content", load(content), "stop_reason", "end_turn",
+	    "message", "content", json_of(content), "stop_reason", "end_turn",
 	    "usage", json_loads(usage, JSON_DECODE_ANY, NULL));
 }
 
@@ -82,7 +82,7 @@ expect_payloads(const char *payloads, bool passes)
 
 	buf_init(&text, OUT_MAX);
 	buf_printf(&text, "[%s]", payloads);
-	all = load(text.data);
+	all = json_of(text.data);
 	answer = json_of_payloads(all);
 	if ((answer != NULL) != passes)
 		fail_msg("%s: %s", passes ? "refused" : "passes", payloads);
@@ -180,7 +180,7 @@ test_streams_that_are_refused(void **state)
 static void
 test_what_does_not_fit_is_refused(void **state)
 {
-	json_t *answer = load_fixture("search.json"), *payloads;
+	json_t *answer = fixture_json("messages", "search.json"), *payloads;
 	struct buf stream = stream_of(answer), out;
 	size_t max;
 

@@ -41,7 +41,7 @@ test_golden_jsons_come_back(void **state)
 	(void)state;
 	for (i = 0; i < N_OF(names); i++) {
 		snprintf(name, sizeof(name), "%s.json", names[i]);
-		answer = load_fixture(name);
+		answer = fixture_json("messages", name);
 		assert_true(messages()->owns_json(answer));
 		expect_round_trip(name, answer);
 		json_decref(answer);
@@ -76,8 +76,8 @@ expect_stream_comes_back(const char *name)
 	answer = json_of_payloads(payloads);
 	if (answer == NULL)
 		fail_msg("%s is refused", name);
-	golden_expect(name, verdict_of_json(answer, &golden_lax),
-	    WIRE_STORABLE);
+	golden_expect(name, golden_judge_value(WIRE_MESSAGES, answer,
+	    &golden_lax, NULL), WIRE_STORABLE);
 	expect_round_trip(name, answer);
 	stream = stream_of(answer);
 	again = wire_payloads(stream.data, stream.len);
@@ -153,7 +153,7 @@ test_stream_is_as_documented(void **state)
 	    "{\"input_tokens\":9,\"output_tokens\":4}}\n\n"
 	    "event: message_stop\n"
 	    "data: {\"type\":\"message_stop\"}\n\n";
-	json_t *answer = load("{\"id\":\"msg_1\",\"type\":\"message\","
+	json_t *answer = json_of("{\"id\":\"msg_1\",\"type\":\"message\","
 	    "\"role\":\"assistant\",\"model\":\"m\",\"content\":["
 	    "{\"type\":\"text\",\"text\":\"Let me.\"},{\"type\":\"tool_use\","
 	    "\"id\":\"t\",\"name\":\"f\",\"input\":{\"b\":1}}],"
@@ -175,7 +175,7 @@ test_stream_tells_at_its_end(void **state)
 	    "{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":"
 	    "\"end_turn\",\"container\":{\"id\":\"c\"}},\"usage\":{},"
 	    "\"context_management\":{\"applied_edits\":[]}}\n\n";
-	json_t *answer = load("{\"type\":\"message\",\"role\":\"assistant\","
+	json_t *answer = json_of("{\"type\":\"message\",\"role\":\"assistant\","
 	    "\"content\":[{\"type\":\"mcp_tool_use\",\"input\":{\"a\":1}}],"
 	    "\"context_management\":{\"applied_edits\":[]},"
 	    "\"container\":{\"id\":\"c\"},\"stop_reason\":\"end_turn\","
@@ -234,7 +234,8 @@ test_pieces_are_words(void **state)
 {
 	static const char *const words[] = {"  Grüße,", "\n\n\tWörld", " 👋🏽",
 	    " —", " \r\n  ok", "  "};
-	json_t *answer = load_fixture("white-space.json"), *payloads, *payload;
+	json_t *answer = fixture_json("messages", "white-space.json");
+	json_t *payloads, *payload;
 	struct buf stream = stream_of(answer);
 	size_t i, n = 0;
 
@@ -258,7 +259,7 @@ test_usage_beside_the_stream(void **state)
 {
 	size_t len;
 	char *bytes = fixture_read("messages", "no-usage.sse", &len);
-	json_t *usage = load("{\"input_tokens\":1,\"output_tokens\":2}");
+	json_t *usage = json_of("{\"input_tokens\":1,\"output_tokens\":2}");
 	json_t *payloads = wire_payloads(bytes, len), *answer;
 	struct buf out;
 
@@ -268,7 +269,8 @@ test_usage_beside_the_stream(void **state)
 	json_decref(answer);
 	buf_init(&out, OUT_MAX);
 	assert_int_equal(messages()->to_json(&out, payloads, usage), 0);
-	answer = load(out.data);
+	answer = json_loadb(out.data, out.len, JSON_ALLOW_NUL, NULL);
+	assert_non_null(answer);
 	assert_true(json_equal(json_object_get(answer, "usage"), usage));
 	json_decref(answer);
 	json_decref(payloads);
@@ -280,22 +282,21 @@ test_usage_beside_the_stream(void **state)
 static void
 test_shapes(void **state)
 {
-	static const char *const others[] = {"{\"object\":\"chat.completion\"}",
-	    "{\"type\":\"message\"}", "{\"type\":\"message\",\"content\":\"x\"}",
-	    "{\"type\":\"message\",\"content\":[],\"object\":\"response\"}",
-	    "{\"type\":\"error\",\"content\":[]}", "[]",
-	    "{\"type\":\"message_start\"}", "{\"type\":\"ping\"}",
-	    "{\"type\":\"response.created\",\"message\":{}}"};
-	json_t *value;
-	size_t i;
+	static const struct owned_case others[] = {
+	    {"{\"object\":\"chat.completion\"}", false, false},
+	    {"{\"type\":\"message\"}", false, false},
+	    {"{\"type\":\"message\",\"content\":\"x\"}", false, false},
+	    {"{\"type\":\"message\",\"content\":[],\"object\":\"response\"}",
+	     false, false},
+	    {"{\"type\":\"error\",\"content\":[]}", false, false},
+	    {"[]", false, false},
+	    {"{\"type\":\"message_start\"}", false, false},
+	    {"{\"type\":\"ping\"}", false, false},
+	    {"{\"type\":\"response.created\",\"message\":{}}", false, false},
+	};
 
 	(void)state;
-	for (i = 0; i < N_OF(others); i++) {
-		value = load(others[i]);
-		assert_false(messages()->owns_json(value));
-		assert_false(messages()->owns_payload(value));
-		json_decref(value);
-	}
+	check_owned(WIRE_MESSAGES, others, N_OF(others));
 }
 
 int

@@ -30,7 +30,7 @@ test_golden_round_trips(void **state)
 	(void)state;
 	for (i = 0; i < N_OF(twins) + N_OF(lone_jsons); i++) {
 		answer = i < N_OF(twins) ? twin_of(twins[i]) :
-		    read_json(lone_jsons[i - N_OF(twins)]);
+		    fixture_json("responses", lone_jsons[i - N_OF(twins)]);
 		check_round_trip(answer,
 		    i < N_OF(twins) ? twins[i] : lone_jsons[i - N_OF(twins)]);
 		json_decref(answer);
@@ -41,7 +41,8 @@ test_golden_round_trips(void **state)
 static void
 expect_types(const char *name, const char *const *want)
 {
-	json_t *answer = read_json(name), *payloads = stream_of(answer, name);
+	json_t *answer = fixture_json("responses", name);
+	json_t *payloads = stream_of(answer, name);
 	const char *type, *before = "";
 	size_t i;
 
@@ -111,7 +112,7 @@ test_order_of_events(void **state)
 static void
 test_text_events(void **state)
 {
-	json_t *answer = read_json("few-members.json");
+	json_t *answer = fixture_json("responses", "few-members.json");
 	struct buf out;
 
 	(void)state;
@@ -144,7 +145,8 @@ test_text_events(void **state)
 static void
 test_logprobs(void **state)
 {
-	json_t *answer = read_json("search.json"), *payloads, *event, *want;
+	json_t *answer = fixture_json("responses", "search.json");
+	json_t *payloads, *event, *want;
 	size_t i, k = 0;
 
 	(void)state;
@@ -188,7 +190,7 @@ test_golden_streams(void **state)
 		json_decref(want);
 		json_decref(got);
 	}
-	want = read_json("plain.json");
+	want = fixture_json("responses", "plain.json");
 	for (i = 0; i < N_OF(plain_streams); i++) {
 		got = answer_of_file(plain_streams[i]);
 		if (got == NULL || strcmp(string_in(got, "id"), "resp_7") != 0)
@@ -205,7 +207,7 @@ test_order_is_kept(void **state)
 {
 	static const char *const names[] = {"plain.sse", "empty-output.sse"};
 	size_t i, len;
-	json_t *answer = read_json("plain.json");
+	json_t *answer = fixture_json("responses", "plain.json");
 	char *want = json_dumps(answer, JSON_COMPACT), *bytes;
 	json_t *payloads;
 	struct buf out;
@@ -229,7 +231,7 @@ static void
 test_items_for_no_output(void **state)
 {
 	json_t *answer = answer_of_file("no-output.sse");
-	json_t *want = read_json("tools.json");
+	json_t *want = fixture_json("responses", "tools.json");
 
 	(void)state;
 	assert_non_null(answer);
@@ -243,7 +245,7 @@ test_items_for_no_output(void **state)
 static void
 test_usage_beside(void **state)
 {
-	json_t *want = read_json("no-usage.json");
+	json_t *want = fixture_json("responses", "no-usage.json");
 	json_t *payloads = stream_of(want, "no-usage.json"), *got;
 	json_t *usage = json_pack("{s:i}", "input_tokens", 1);
 	struct buf out;
@@ -287,10 +289,8 @@ test_there_and_back(void **state)
 static void
 test_shapes(void **state)
 {
-	static const struct {
-		const char *text;
-		bool json, payload;
-	} cases[] = {{"{\"object\":\"response\"}", true, false},
+	static const struct owned_case cases[] = {
+	    {"{\"object\":\"response\"}", true, false},
 	    {"{\"object\":\"chat.completion\"}", false, false},
 	    {"{\"object\":\"response.compaction\"}", false, false},
 	    {"{\"type\":\"response.created\"}", false, true},
@@ -298,17 +298,9 @@ test_shapes(void **state)
 	    {"{\"type\":\"message_start\"}", false, false},
 	    {"{\"type\":5,\"object\":null}", false, false},
 	    {"[]", false, false}};
-	json_t *value;
-	size_t i;
 
 	(void)state;
-	for (i = 0; i < N_OF(cases); i++) {
-		value = json_loads(cases[i].text, 0, NULL);
-		assert_int_equal(row()->owns_json(value), cases[i].json);
-		assert_int_equal(row()->owns_payload(value),
-		    cases[i].payload);
-		json_decref(value);
-	}
+	check_owned(WIRE_RESPONSES, cases, N_OF(cases));
 }
 
 /* The stored body's own shape decides, not what was asked for. */
