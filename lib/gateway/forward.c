@@ -21,9 +21,7 @@ forward_ask(struct exchange *x, bool cached_format,
 
 	http_headers_init(&headers);
 	request.upstream = x->upstream;
-	/* The paths below Anthropic's are no format, but have its errors. */
-	request.anthropic = x->format->error_body ==
-	    wire_format_get(WIRE_MESSAGES)->error_body ||
+	request.anthropic = x->format->anthropic ||
 	    http_headers_get(&x->request.headers, "anthropic-version") != NULL;
 	request.method = x->request.method;
 	request.path = x->request.path;

@@ -87,7 +87,8 @@ unary_stream_end(struct wire_stream *s, const struct wire_policy *policy)
 #define RESPONSES_ERRORS                                                       \
 	.error_body = wire_openai_error_body,                                  \
 	.error_event = wire_responses_error_event
-#define ANTHROPIC_ERRORS                                                       \
+#define ANTHROPIC                                                              \
+	.anthropic = true,                                                     \
 	.error_body = wire_anthropic_error_body,                               \
 	.error_event = wire_anthropic_error_event
 
@@ -152,7 +153,7 @@ static const struct wire_format formats[WIRE_FORMAT_COUNT] = {
 	.stream_event = wire_messages_stream_event,
 	.stream_end = wire_messages_stream_end,
 	.stream_fini = wire_stream_fini,
-	ANTHROPIC_ERRORS,
+	ANTHROPIC,
 	.owns_json = wire_messages_owns_json,
 	.owns_payload = wire_messages_owns_payload,
 	.to_stream = wire_messages_to_stream,
@@ -207,7 +208,7 @@ static const struct wire_format other_of_anthropic = {
     .id = WIRE_OTHER,
     .name = "other",
     OTHER,
-    ANTHROPIC_ERRORS,
+    ANTHROPIC,
 };
 
 const struct wire_format *

@@ -70,6 +70,9 @@ struct wire_format {
 	/* Whether stream_options.include_usage is one of its fields. */
 	bool asks_usage;
 
+	/* Anthropic's dialect: its error shape, its header for a key. */
+	bool anthropic;
+
 	/*
 	 * Whether a request may be answered from the cache, as far as the
 	 * format can tell: WIRE_STORABLE; WIRE_BODY_SHAPE when it lacks what
