@@ -376,21 +376,14 @@ serve_miss(struct batch *b)
 
 /* ---- the walk ----------------------------------------------------------- */
 
-/* The one entry that answers has a name to purge it by. */
-static void
-take_key(struct exchange *x, const uint8_t key[CACHE_KEY_BYTES])
-{
-	memcpy(x->key, key, sizeof(x->key));
-	text_hex(x->key, sizeof(x->key), x->key_hex);
-}
-
 static void
 serve(struct batch *b, struct err *err)
 {
 	struct exchange *x = b->x;
 
+	/* The one entry that answers has a name to purge it by. */
 	if (b->in.n_unique == 1)
-		take_key(x, b->questions[0].key);
+		lookup_take_key(x, b->questions[0].key);
 	batch_look_up(b);
 	if (b->n_hits == b->in.n_unique && serve_hits(b))
 		return;
@@ -436,7 +429,7 @@ embeddings_explain(struct exchange *x, struct buf *out, struct err *err)
 			buf_printf(out, "input %-6zu %s\n", i, hex);
 	}
 	if (rc == 0 && in.n > 0 && in.n_unique == 1)
-		take_key(x, key);
+		lookup_take_key(x, key);
 	cache_inputs_fini(&in);
 	return rc == 0 ? 0 : err_set(err, ERR_MEMORY, "out of memory");
 }

@@ -133,6 +133,11 @@ int lookup_key(struct exchange *x, struct err *err);
 int lookup_key_of(const struct exchange *x, const struct cache_body *body,
     uint8_t key[CACHE_KEY_BYTES]);
 
+/*
+ * Make a key the one this exchange goes by: it is shown, and may be purged.
+ */
+void lookup_take_key(struct exchange *x, const uint8_t key[CACHE_KEY_BYTES]);
+
 bool lookup_entry(struct exchange *x);
 
 /*

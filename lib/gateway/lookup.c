@@ -72,12 +72,21 @@ lookup_key_of(const struct exchange *x, const struct cache_body *body,
 	return cache_key(key, &parts);
 }
 
+void
+lookup_take_key(struct exchange *x, const uint8_t key[CACHE_KEY_BYTES])
+{
+	memcpy(x->key, key, sizeof(x->key));
+	text_hex(x->key, sizeof(x->key), x->key_hex);
+}
+
 int
 lookup_key(struct exchange *x, struct err *err)
 {
-	if (lookup_key_of(x, &x->facts, x->key) == -1)
+	uint8_t key[CACHE_KEY_BYTES];
+
+	if (lookup_key_of(x, &x->facts, key) == -1)
 		return err_set(err, ERR_MEMORY, "the key could not be made");
-	text_hex(x->key, sizeof(x->key), x->key_hex);
+	lookup_take_key(x, key);
 	return 0;
 }
 

@@ -55,8 +55,7 @@ try_twin(struct exchange *x, bool usage)
 	    reshape(x, &found) == 0) {
 		cache_found_fini(&x->found);
 		x->found = found;
-		memcpy(x->key, key, sizeof(key));
-		text_hex(x->key, sizeof(x->key), x->key_hex);
+		lookup_take_key(x, key);
 		return true;
 	}
 	/* Half a stream may be there that could not be finished. */
