@@ -1,5 +1,5 @@
 /*
- * What the fuzz targets of the formats that answer with choices share.
+ * What the fuzz targets of the formats' judging share.
  */
 #ifndef FUZZ_JUDGE_H
 #define FUZZ_JUDGE_H
@@ -49,9 +49,13 @@ judge_stream(enum wire_format_id id, const char *text, size_t len,
 	return good;
 }
 
-/* Judge text as a request and as an answer of a format with choices. */
+/*
+ * Judge text as a request and as an answer. is_answer: whether an answer
+ * that may be stored has what it must have.
+ */
 static inline void
-judge_json(enum wire_format_id id, const char *text, size_t len)
+judge_json(enum wire_format_id id, const char *text, size_t len,
+    bool (*is_answer)(const json_t *body))
 {
 	static const struct wire_policy policy = {true, true};
 	const struct wire_format *format = wire_format_get(id);
@@ -62,7 +66,7 @@ judge_json(enum wire_format_id id, const char *text, size_t len)
 		return;
 	(void)format->judge_request(body);
 	if (format->judge_json(body, &policy, &usage) == WIRE_STORABLE &&
-	    json_array_size(json_object_get(body, "choices")) == 0)
+	    !is_answer(body))
 		abort();
 	(void)wire_usage_tokens(usage);
 	json_decref(usage);
@@ -71,23 +75,38 @@ judge_json(enum wire_format_id id, const char *text, size_t len)
 
 /*
  * Any bytes are judged as a stream and as JSON without a crash; and of a
- * stream that may be stored, no part may be that lacks one of its events.
- * The first byte picks the part.
+ * stream that may be stored, no part may be that lacks more than spare of
+ * its events. The first byte picks the part.
  */
 static inline void
-judge_choices(enum wire_format_id id, const uint8_t *data, size_t size)
+judge_bytes(enum wire_format_id id, const uint8_t *data, size_t size,
+    bool (*is_answer)(const json_t *body), size_t spare)
 {
 	const char *text = (const char *)data + 1;
 	size_t all, events, cut;
 
 	if (size < 2)
 		return;
-	judge_json(id, text, size - 1);
+	judge_json(id, text, size - 1, is_answer);
 	if (!judge_stream(id, text, size - 1, &all))
 		return;
 	for (cut = data[0] % 8; cut < size - 1; cut += 8)
-		if (judge_stream(id, text, cut, &events) && events != all)
+		if (judge_stream(id, text, cut, &events) &&
+		    (events > all || events + spare < all))
 			abort();
+}
+
+static inline bool
+judge_has_choices(const json_t *body)
+{
+	return json_array_size(json_object_get(body, "choices")) > 0;
+}
+
+/* Of the formats that answer with choices. */
+static inline void
+judge_choices(enum wire_format_id id, const uint8_t *data, size_t size)
+{
+	judge_bytes(id, data, size, judge_has_choices, 0);
 }
 
 #endif
