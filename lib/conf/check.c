@@ -246,7 +246,8 @@ static const char *
 check_allow_control(char *value)
 {
 	static const char *const known[] = {"no-cache", "no-store", "max-age",
-	    "only-if-cached", "ttl", "namespace", "use-cache", "none"};
+	    "only-if-cached", "ttl", "namespace", "use-cache", "replay",
+	    "none"};
 	const char *rest = value, *item;
 	size_t len, i;
 
@@ -259,9 +260,18 @@ check_allow_control(char *value)
 		if (i == sizeof(known) / sizeof(known[0]))
 			return "must be words out of no-cache, no-store, "
 			    "max-age, only-if-cached, ttl, namespace, "
-			    "use-cache; or none";
+			    "use-cache, replay; or none";
 	}
 	return NULL;
+}
+
+static const char *
+check_replay(char *value)
+{
+	struct conf_replay unused;
+
+	return conf_parse_replay(value, &unused) == 0 ? NULL :
+	    "must be instant, recorded, recorded*N or N/s";
 }
 
 typedef const char *check_fn(char *value);
@@ -273,6 +283,7 @@ static check_fn *const checks[CONF_OPTION_COUNT] = {
 	[CONF_OPTION_cache_servers] = check_not_empty,
 	[CONF_OPTION_cache_namespace] = check_namespace,
 	[CONF_OPTION_cache_allow_control] = check_allow_control,
+	[CONF_OPTION_cache_replay] = check_replay,
 	[CONF_OPTION_upstream_url] = check_url,
 	[CONF_OPTION_upstream_key] = check_key,
 	[CONF_OPTION_upstream_models] = check_not_empty,

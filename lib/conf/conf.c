@@ -109,6 +109,7 @@ conf_free(struct conf *conf)
 	free(conf->upstreams);
 	free_section(CONF_IN_server, &conf->server);
 	free_section(CONF_IN_cache, &conf->cache);
+	free_section(CONF_IN_flight, &conf->flight);
 	free_section(CONF_IN_usage, &conf->usage);
 	free(conf->path);
 	free(conf);

@@ -33,6 +33,7 @@ enum { CONF_KEY_HEADER_AUTO, CONF_KEY_HEADER_AUTHORIZATION,
 
 #define CONF_SECTION_server(member)
 #define CONF_SECTION_cache(member)
+#define CONF_SECTION_flight(member)
 #define CONF_SECTION_usage(member)
 #define CONF_SECTION_upstream(member)
 
@@ -58,6 +59,14 @@ struct conf_cache {
 };
 #undef CONF_SECTION_cache
 #define CONF_SECTION_cache(member)
+
+#undef CONF_SECTION_flight
+#define CONF_SECTION_flight(member) member
+struct conf_flight {
+#include "conf/options.def"
+};
+#undef CONF_SECTION_flight
+#define CONF_SECTION_flight(member)
 
 #undef CONF_SECTION_usage
 #define CONF_SECTION_usage(member) member
@@ -87,6 +96,7 @@ struct conf {
 	char *path; /* the file it came from; NULL when there was none */
 	struct conf_server server;
 	struct conf_cache cache;
+	struct conf_flight flight;
 	struct conf_usage usage;
 	struct conf_upstream *upstreams; /* in the file's order */
 	size_t n_upstreams;
@@ -138,5 +148,23 @@ int conf_print_manual(struct buf *out);
  * Any thread; also used for X-Cache-TTL.
  */
 int conf_parse_duration(const char *s, int64_t *out_ms);
+
+/* The pace of a replay, as cache.replay and X-Cache-Replay say it. */
+struct conf_replay {
+	enum {
+		CONF_REPLAY_INSTANT,
+		CONF_REPLAY_RECORDED, /* as it came, value times as fast */
+		CONF_REPLAY_RATE      /* value events a second */
+	} kind;
+	double value; /* above 0; 1 for plain "recorded" */
+};
+
+/*
+ * Parse "instant", "recorded", "recorded*N" (or x, or the multiplication
+ * sign in UTF-8, for *) and "N/s". N: digits with at most three decimals,
+ * from 0.001 to 1000000. 0, or -1 when it is none of these (*out is then
+ * unchanged). Any thread.
+ */
+int conf_parse_replay(const char *s, struct conf_replay *out);
 
 #endif

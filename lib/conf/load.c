@@ -55,6 +55,8 @@ conf_load_target(struct conf_load *load, enum conf_section section,
 		target.section = &load->conf->server;
 	} else if (section == CONF_IN_cache) {
 		target.section = &load->conf->cache;
+	} else if (section == CONF_IN_flight) {
+		target.section = &load->conf->flight;
 	} else if (section == CONF_IN_usage) {
 		target.section = &load->conf->usage;
 	} else {
@@ -174,7 +176,8 @@ unknown_section(struct file *file, const char *name,
 			    shown, known);
 	}
 	return conf_load_refuse(file->load, place, err, "there is no section "
-	    "[%s]; there are [server], [cache], [usage] and [upstream NAME]",
+	    "[%s]; there are [server], [cache], [flight], [usage] and "
+	    "[upstream NAME]",
 	    shown);
 }
 

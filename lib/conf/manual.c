@@ -35,6 +35,8 @@ conf_print(const struct conf *conf, struct buf *out)
 	print_section(CONF_IN_server, &conf->server, out);
 	buf_puts(out, "\n[cache]\n");
 	print_section(CONF_IN_cache, &conf->cache, out);
+	buf_puts(out, "\n[flight]\n");
+	print_section(CONF_IN_flight, &conf->flight, out);
 	buf_puts(out, "\n[usage]\n");
 	print_section(CONF_IN_usage, &conf->usage, out);
 	for (i = 0; i < conf->n_upstreams; i++) {
@@ -136,6 +138,9 @@ static const char *const headings[CONF_SECTION_COUNT] = {
 	[CONF_IN_cache] =
 	    ".Ss The [cache] section\n"
 	    "What is stored, where, and for how long.\n",
+	[CONF_IN_flight] =
+	    ".Ss The [flight] section\n"
+	    "How identical requests in the air share one upstream call.\n",
 	[CONF_IN_usage] =
 	    ".Ss The [usage] section\n"
 	    "How the tokens of an answer become known.\n",
@@ -144,7 +149,8 @@ static const char *const headings[CONF_SECTION_COUNT] = {
 	    "An API that requests are forwarded to, one section each.\n"
 	    "The name is made of letters, digits,\n"
 	    ".Sq - ,\n.Sq _\nand\n.Sq \\&. .\n"
-	    "The first upstream that serves a model gets its requests.\n"
+	    "Several that list the same model are a group: one is asked, and\n"
+	    "another if that fails before its first byte.\n"
 	    "In the environment NAME is written in capital letters, with\n"
 	    ".Sq _\nfor\n.Sq -\nand\n.Sq \\&. ;\n"
 	    "an upstream that is not in the file has its name in small "

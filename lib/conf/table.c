@@ -31,6 +31,7 @@ static const struct conf_option rows[CONF_OPTION_COUNT] = {
 static const char *const sections[CONF_SECTION_COUNT] = {
 	[CONF_IN_server] = "server",
 	[CONF_IN_cache] = "cache",
+	[CONF_IN_flight] = "flight",
 	[CONF_IN_usage] = "usage",
 	[CONF_IN_upstream] = "upstream",
 };

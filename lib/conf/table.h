@@ -12,6 +12,7 @@
 enum conf_section {
 	CONF_IN_server,
 	CONF_IN_cache,
+	CONF_IN_flight,
 	CONF_IN_usage,
 	CONF_IN_upstream,
 	CONF_SECTION_COUNT
@@ -63,7 +64,7 @@ enum { CONF_NAME_MAX = 40 }; /* bytes of an option's or upstream's name */
 /* The row of an option. */
 const struct conf_option *conf_table_row(enum conf_option_id id);
 
-/* "server", "cache", "usage" or "upstream". */
+/* "server", "cache", "flight", "usage" or "upstream". */
 const char *conf_table_section(enum conf_section section);
 
 /* The option of that name in that section, or NULL. */

@@ -16,8 +16,8 @@ enum { CONF_VALUE_MAX = 4000 }; /* bytes of a value */
 
 /*
  * Parse text by the option's type, bounds and rule, and put it into its
- * member of section, a struct conf_server, conf_cache, conf_usage or
- * conf_upstream.
+ * member of section, a struct conf_server, conf_cache, conf_flight,
+ * conf_usage or conf_upstream.
  * A string that was there is freed; the new one belongs to the struct. 0,
  * or -1 with err: ERR_CONFIG, whose text is only what the value must be
  * ("must be from 4K to 1000K"), or ERR_MEMORY.

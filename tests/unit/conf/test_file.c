@@ -99,9 +99,9 @@ test_unknown(void **state)
 	refuse("[cahce]\n", "t.conf:1: there is no section [cahce]; did you "
 	    "mean [cache]?");
 	refuse("[metrics]\n", "t.conf:1: there is no section [metrics]; there "
-	    "are [server], [cache], [usage] and [upstream NAME]");
+	    "are [server], [cache], [flight], [usage] and [upstream NAME]");
 	refuse("[]\n", "t.conf:1: there is no section []; there are [server], "
-	    "[cache], [usage] and [upstream NAME]");
+	    "[cache], [flight], [usage] and [upstream NAME]");
 	refuse("\nttl = 5\n",
 	    "t.conf:2: an option must be below a [section]");
 }

@@ -177,8 +177,8 @@ test_words_in_errors(void **state)
 	    "loud: must be error, warning, notice, info or debug");
 	refuse("[cache]\nscope = all\n",
 	    "t.conf:2: cache.scope = all: must be credential or shared");
-	refuse("[cache]\nreplay = 5/s\n",
-	    "t.conf:2: cache.replay = 5/s: must be instant");
+	refuse("[cache]\nreplay = 5/m\n", "t.conf:2: cache.replay = 5/m: must "
+	    "be instant, recorded, recorded*N or N/s");
 	refuse("[cache]\nstore_length = maybe\n",
 	    "t.conf:2: cache.store_length = maybe: must be on or off");
 	refuse("[cache]\nallow_control = ttl, all\n",
