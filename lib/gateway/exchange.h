@@ -58,6 +58,10 @@ struct exchange {
 	struct cache_found found;
 	bool looked_up;               /* found is to be freed */
 	struct buf reshaped;          /* the entry's body in the other mode */
+	bool stale;                   /* found is past its freshness, but may
+					 answer when the upstream fails */
+	struct flight *flight;        /* the one it leads; owned; or NULL */
+	bool fallback;                /* a fallback upstream answered */
 	bool asks_usage;              /* for our own sake: see usage.ask */
 	enum wire_verdict verdict;    /* why it is or was not stored */
 	const char *fwd;              /* why it went upstream, RFC 9211 */
@@ -153,8 +157,34 @@ bool lookup_twin(struct exchange *x);
  */
 bool lookup_is_fit(struct exchange *x, const struct cache_found *found);
 
-/* hit.c: replay the entry that was found. */
-void hit_serve(struct exchange *x);
+/*
+ * hit.c: replay the entry that was found, at the pace that was asked for.
+ * how: CACHE_STATUS_HIT, CACHE_STATUS_STALE or CACHE_STATUS_RESHAPED (then
+ * x->reshaped is the body).
+ */
+void hit_serve(struct exchange *x, enum cache_status how);
+
+/*
+ * stale.c: whether the entry that was found may answer though it is stale,
+ * as the upstream failed: with this status, or 0 without any.
+ */
+bool stale_may_rescue(const struct exchange *x, int status);
+
+/* Serve it; status as above. Nothing may have gone to the client yet. */
+void stale_rescue(struct exchange *x, int status);
+
+/*
+ * stale.c: whether the entry that was found may be served at once while it
+ * is renewed (cache.stale_while_revalidate).
+ */
+bool stale_may_serve(const struct exchange *x);
+
+/*
+ * Serve it, and have it renewed by one request on this thread once the
+ * response has been finished (http_conn.after), unless somebody does so
+ * already.
+ */
+void stale_serve_and_refresh(struct exchange *x);
 
 /* forward.c: ask the upstream, pass its answer on, record and store it. */
 void forward_cached_format(struct exchange *x);

@@ -130,8 +130,12 @@ serve_cached_format(struct exchange *x, struct err *err)
 		if (x->format->split_member != NULL &&
 		    embeddings_serve(x, err))
 			return;
-		if (lookup_entry(x) || lookup_twin(x)) {
-			hit_serve(x);
+		if (lookup_entry(x)) {
+			hit_serve(x, CACHE_STATUS_HIT);
+			return;
+		}
+		if (lookup_twin(x)) {
+			hit_serve(x, CACHE_STATUS_RESHAPED);
 			return;
 		}
 	}

@@ -39,15 +39,15 @@ put_reshaped_type(struct exchange *x)
 }
 
 void
-hit_serve(struct exchange *x)
+hit_serve(struct exchange *x, enum cache_status how)
 {
 	const struct entry *e = &x->found.entry;
-	const bool reshaped = x->reshaped.len > 0;
+	const bool reshaped = how == CACHE_STATUS_RESHAPED;
 	const char *body = reshaped ? x->reshaped.data : x->found.body;
 	size_t len = reshaped ? x->reshaped.len : (size_t)e->plain_len;
 	int64_t age_s = (x->start_wall_ms - e->created_ms) / 1000;
 
-	x->cache = reshaped ? CACHE_STATUS_RESHAPED : CACHE_STATUS_HIT;
+	x->cache = how;
 	x->verdict = WIRE_STORABLE;
 	x->usage = json_incref(json_object_get(x->found.meta, "usage"));
 	x->saved = wire_usage_tokens(x->usage);
