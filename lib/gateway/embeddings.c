@@ -59,7 +59,7 @@ serve_hits(struct batch *b)
 	    batch_put_answer(b, batch_first_hit(b), bill.total, &body) == 0;
 	if (ok) {
 		join_entries(b, &body, bill.total);
-		hit_serve(x);
+		hit_serve(x, CACHE_STATUS_HIT);
 		x->found.body = NULL;
 	}
 	bill_fini(&bill);
