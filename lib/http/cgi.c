@@ -3,6 +3,7 @@
 #include "http/env.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -120,12 +121,23 @@ cgi_peer_left(struct http_conn *conn)
 	    ((p[0].revents & (POLLERR | POLLHUP)) != 0 || p[1].revents != 0);
 }
 
+/* A pipe that poll() calls writable takes PIPE_BUF bytes: pipe(7). */
+static size_t
+cgi_room(const struct http_conn *conn)
+{
+	const struct http_cgi *c = (const struct http_cgi *)conn;
+	struct pollfd p = {.fd = c->out_fd, .events = POLLOUT};
+
+	return poll(&p, 1, 0) > 0 ? PIPE_BUF : 0;
+}
+
 static const struct http_conn_ops cgi_ops = {
 	.read = cgi_read,
 	.write = cgi_write,
 	.flush = cgi_flush,
 	.watch_fd = cgi_watch_fd,
-	.peer_left = cgi_peer_left
+	.peer_left = cgi_peer_left,
+	.room = cgi_room
 };
 
 void

@@ -98,6 +98,12 @@ http_conn_flush(struct http_conn *c)
 	return latch(c, c->ops->flush(c));
 }
 
+size_t
+http_conn_room(const struct http_conn *c)
+{
+	return c->ops->room(c);
+}
+
 int
 http_conn_watch_fd(const struct http_conn *c)
 {

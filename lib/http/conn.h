@@ -32,6 +32,7 @@ struct http_conn_ops {
 	int (*flush)(struct http_conn *c);
 	int (*watch_fd)(const struct http_conn *c);
 	bool (*peer_left)(struct http_conn *c);
+	size_t (*room)(const struct http_conn *c);
 };
 
 /*
@@ -62,6 +63,12 @@ int http_conn_write(struct http_conn *c, const void *bytes, size_t len);
 
 /* Send what waits, in as few system calls as possible. 0 or -1 as above. */
 int http_conn_flush(struct http_conn *c);
+
+/*
+ * How many bytes a write and a flush will now take without waiting for the
+ * client; 0: none. Once the client has gone there is room, to find out.
+ */
+size_t http_conn_room(const struct http_conn *c);
 
 /*
  * A descriptor that becomes readable when the client may have left; -1

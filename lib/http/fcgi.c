@@ -44,7 +44,8 @@ enum {
 	/* The longest content that needs no padding to a multiple of 8. */
 	RECORD_BYTES = 65528,
 	RECORDS_PER_WRITE = 64,
-	CUT_DELAY_MS = 50
+	CUT_DELAY_MS = 50,
+	ROOM_BYTES = 8 * 1024
 };
 
 struct http_fcgi {
@@ -234,12 +235,26 @@ fcgi_peer_left(struct http_conn *c)
 	return (p.revents & POLLIN) != 0 && reads_as_gone(f);
 }
 
+/*
+ * A stream socket that poll() calls writable has a third of its buffer free
+ * (unix ones three quarters), and no buffer is smaller than 48 KB.
+ */
+static size_t
+fcgi_room(const struct http_conn *c)
+{
+	struct pollfd p = {.fd = ((const struct http_fcgi *)c)->request.ipcFd,
+	    .events = POLLOUT};
+
+	return poll(&p, 1, 0) > 0 ? ROOM_BYTES : 0;
+}
+
 static const struct http_conn_ops fcgi_ops = {
 	.read = fcgi_read,
 	.write = fcgi_write,
 	.flush = fcgi_flush,
 	.watch_fd = fcgi_watch_fd,
-	.peer_left = fcgi_peer_left
+	.peer_left = fcgi_peer_left,
+	.room = fcgi_room
 };
 
 /* Free the exchange and close its descriptor without another word. */
