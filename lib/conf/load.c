@@ -290,6 +290,22 @@ on_option(void *arg, const char *name, const char *value, int line,
 	    err);
 }
 
+/* The defaults of every section that is there without being named. */
+static int
+set_own_defaults(struct conf_load *load, struct err *err)
+{
+	struct conf_target target;
+	int section;
+
+	for (section = 0; section < CONF_IN_upstream; section++) {
+		target = conf_load_target(load, (enum conf_section)section, 0);
+		if (set_defaults((enum conf_section)section, target.section,
+		    err) == -1)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 load_all(struct conf_load *load, const char *text, size_t len,
     struct err *err)
@@ -297,8 +313,7 @@ load_all(struct conf_load *load, const char *text, size_t len,
 	struct file file = {.load = load};
 	struct conf_ini_events events = {on_section, on_option, &file};
 
-	if (set_defaults(CONF_IN_server, &load->conf->server, err) == -1 ||
-	    set_defaults(CONF_IN_cache, &load->conf->cache, err) == -1 ||
+	if (set_own_defaults(load, err) == -1 ||
 	    conf_ini_parse(text, len, load->label, &events, err) == -1 ||
 	    conf_load_environment(load, err) == -1)
 		return -1;

@@ -22,7 +22,7 @@ static const char *
 read_number(const char *s, double *out)
 {
 	size_t whole = count_digits(s), decimals = 0, i;
-	double n = 0, unit = 1;
+	double n = 0;
 
 	if (whole == 0 || whole > DIGITS_MAX)
 		return NULL;
@@ -33,10 +33,10 @@ read_number(const char *s, double *out)
 		if (decimals == 0 || decimals > DECIMALS_MAX)
 			return NULL;
 	}
-	for (i = 0; i < decimals; i++) {
-		unit *= 10;
-		n += (*s++ - '0') / unit;
-	}
+	/* In thousandths, which are exact, and divided once. */
+	for (i = 0; i < DECIMALS_MAX; i++)
+		n = n * 10 + (i < decimals ? *s++ - '0' : 0);
+	n /= 1000;
 	if (n <= 0 || n > rate_max)
 		return NULL;
 	*out = n;

@@ -89,6 +89,8 @@ member_of(const struct conf *conf, const struct conf_option *option)
 		base = (const char *)&conf->server;
 	else if (option->section == CONF_IN_cache)
 		base = (const char *)&conf->cache;
+	else if (option->section == CONF_IN_flight)
+		base = (const char *)&conf->flight;
 	else if (option->section == CONF_IN_usage)
 		base = (const char *)&conf->usage;
 	else
@@ -129,6 +131,7 @@ sample_string(const struct conf_option *option)
 		[CONF_OPTION_cache_namespace] = "team;blue=#1:[x]",
 		[CONF_OPTION_cache_allow_control] = "no-cache, ttl",
 		[CONF_OPTION_cache_key_headers] = "x-tenant, x-region",
+		[CONF_OPTION_cache_replay] = "recorded\xc3\x97" "2.5",
 		[CONF_OPTION_upstream_url] = "https://api.example.org:8443/v1",
 		[CONF_OPTION_upstream_key] = "env:SAMPLE_KEY",
 		[CONF_OPTION_upstream_models] = "gpt-*, o? = : ][",

@@ -49,6 +49,11 @@ test_sample(void **state)
 	assert_int_equal(conf->server.heartbeat_ms, 0);
 	assert_string_equal(conf->cache.servers, "/run/reprise/memcached.sock");
 	assert_int_equal(conf->cache.chunk_bytes, 512 * 1024);
+	assert_false(conf->cache.cross_mode);
+	assert_true(conf->cache.single_flight);
+	assert_string_equal(conf->cache.replay, "instant");
+	assert_int_equal(conf->cache.on_abort, CONF_ON_ABORT_FINISH);
+	assert_int_equal(conf->cache.stale_if_error_ms, 0);
 	assert_int_equal(conf->n_upstreams, 1);
 	assert_string_equal(conf->upstreams[0].name, "openai");
 	assert_string_equal(conf->upstreams[0].url, "https://api.openai.com");
@@ -98,6 +103,10 @@ test_unknown(void **state)
 	refuse("[cache]\nTTL = 9\n", "t.conf:2: [cache] has no option TTL");
 	refuse("[cahce]\n", "t.conf:1: there is no section [cahce]; did you "
 	    "mean [cache]?");
+	refuse("[flights]\n", "t.conf:1: there is no section [flights]; did "
+	    "you mean [flight]?");
+	refuse("[flight]\nsingle_flight = off\n", "t.conf:2: [flight] has no "
+	    "option single_flight; it belongs in [cache]");
 	refuse("[metrics]\n", "t.conf:1: there is no section [metrics]; there "
 	    "are [server], [cache], [flight], [usage] and [upstream NAME]");
 	refuse("[]\n", "t.conf:1: there is no section []; there are [server], "
@@ -327,18 +336,39 @@ test_url(void **state)
 }
 
 static void
+test_replay(void **state)
+{
+	static const struct spelling all[] = {{"instant", "instant"},
+		{"recorded", "recorded"}, {"recorded*4", "recorded*4"},
+		{"recorded x4", NULL}, {"recordedx0.5", "recordedx0.5"},
+		{"recorded\xc3\x97" "4", "recorded\xc3\x97" "4"},
+		{"30/s", "30/s"}, {"30/s ; a comment", "30/s"}, {"", NULL},
+		{"30 / s", NULL}, {"30/m", NULL}, {"off", NULL},
+		{"recorded*0", NULL}};
+
+	(void)state;
+	check_spellings(CONF_OPTION_cache_replay, all,
+	    sizeof(all) / sizeof(all[0]));
+}
+
+static void
 test_other_strings(void **state)
 {
 	static const struct spelling proxies[] = {{"", ""},
 		{"http://p:3128/", "http://p:3128"},
 		{"socks5h://p:1080", "socks5h://p:1080"}, {"p:3128", NULL},
 		{"http://u:p@p:3128", NULL}, {"http://p:1/x", NULL}};
+	static const struct spelling controls[] = {{"none", "none"},
+		{"replay", "replay"}, {"ttl,replay", "ttl,replay"},
+		{"", ""}, {"Replay", NULL}, {"replays", NULL}};
 	static const struct spelling any[] = {{"a b", "a b"}, {"", NULL}};
 	static const struct spelling empty[] = {{"", ""}};
 
 	(void)state;
 	check_spellings(CONF_OPTION_upstream_proxy, proxies,
 	    sizeof(proxies) / sizeof(proxies[0]));
+	check_spellings(CONF_OPTION_cache_allow_control, controls,
+	    sizeof(controls) / sizeof(controls[0]));
 	check_spellings(CONF_OPTION_server_log, any, 2);
 	check_spellings(CONF_OPTION_server_state_file, any, 2);
 	check_spellings(CONF_OPTION_cache_servers, any, 2);
@@ -603,6 +633,7 @@ main(void)
 		cmocka_unit_test(test_base_path),
 		cmocka_unit_test(test_namespace),
 		cmocka_unit_test(test_url),
+		cmocka_unit_test(test_replay),
 		cmocka_unit_test(test_other_strings),
 		cmocka_unit_test(test_error_fits),
 		cmocka_unit_test(test_errors_printable),

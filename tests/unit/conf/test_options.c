@@ -184,7 +184,7 @@ test_words_in_errors(void **state)
 	refuse("[cache]\nallow_control = ttl, all\n",
 	    "t.conf:2: cache.allow_control = ttl, all: must be words out of "
 	    "no-cache, no-store, max-age, only-if-cached, ttl, namespace, "
-	    "use-cache; or none");
+	    "use-cache, replay; or none");
 }
 
 /* The enums of conf.h follow the words' order in options.def. */
@@ -279,6 +279,16 @@ test_defaults(void **state)
 	assert_int_equal(conf->cache.compress, CONF_COMPRESS_ZSTD);
 	assert_int_equal(conf->server.log_level, CONF_LOG_NOTICE);
 	assert_true(conf->cache.store_length);
+	assert_true(conf->cache.single_flight);
+	assert_string_equal(conf->cache.replay, "instant");
+	assert_int_equal(conf->cache.stale_if_error_ms, 0);
+	assert_int_equal(conf->cache.stale_while_revalidate_ms, 0);
+	assert_int_equal(conf->flight.lease_ms, 5000);
+	assert_int_equal(conf->flight.wait_ms, 0);
+	assert_int_equal(conf->upstreams[0].priority, 0);
+	assert_int_equal(conf->upstreams[0].weight, 1);
+	assert_int_equal(conf->upstreams[0].retries, 2);
+	assert_int_equal(conf->upstreams[0].rest_ms, 1000);
 	assert_int_equal(conf->upstreams[0].first_byte_timeout_ms, 120000);
 	assert_null(conf->upstreams[0].credential);
 	conf_free(conf);

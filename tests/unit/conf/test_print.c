@@ -32,28 +32,39 @@ put_other_value(struct buf *out, const struct conf_option *option)
 	}
 }
 
+static void
+put_full_section(struct buf *out, enum conf_section section)
+{
+	const struct conf_option *option;
+	int i;
+
+	for (i = 0; i < CONF_OPTION_COUNT; i++) {
+		option = conf_table_row((enum conf_option_id)i);
+		if (option->section != section)
+			continue;
+		buf_printf(out, "%s = ", option->name);
+		put_other_value(out, option);
+		buf_putc(out, '\n');
+	}
+}
+
 /* A file with two upstreams in which every option is set. */
 static void
 put_full_file(struct buf *out)
 {
-	static const char *const headings[] = {"[server]", "[cache]",
-		"[upstream b.2]", "[upstream a]"};
-	static const enum conf_section sections[] = {CONF_IN_server,
-		CONF_IN_cache, CONF_IN_upstream, CONF_IN_upstream};
-	const struct conf_option *option;
-	int i, n;
+	int section;
 
-	for (n = 0; n < 4; n++) {
-		buf_printf(out, "%s\n", headings[n]);
-		for (i = 0; i < CONF_OPTION_COUNT; i++) {
-			option = conf_table_row((enum conf_option_id)i);
-			if (option->section != sections[n])
-				continue;
-			buf_printf(out, "%s = ", option->name);
-			put_other_value(out, option);
-			buf_putc(out, '\n');
-		}
+	for (section = 0; section < CONF_SECTION_COUNT; section++) {
+		if (section == CONF_IN_upstream)
+			continue;
+		buf_printf(out, "[%s]\n",
+		    conf_table_section((enum conf_section)section));
+		put_full_section(out, (enum conf_section)section);
 	}
+	buf_puts(out, "[upstream b.2]\n");
+	put_full_section(out, CONF_IN_upstream);
+	buf_puts(out, "[upstream a]\n");
+	put_full_section(out, CONF_IN_upstream);
 	assert_false(out->failed);
 }
 
@@ -117,6 +128,11 @@ test_round_trip(void **state)
 	assert_non_null(strstr(printed.data, "\nkey = env:SAMPLE_KEY\n"));
 	assert_non_null(strstr(printed.data, "\nthreads = 1024\n"));
 	assert_non_null(strstr(printed.data, "\nchunk = 1000K\n"));
+	assert_non_null(strstr(printed.data,
+	    "\nreplay = recorded\xc3\x97" "2.5\n"));
+	assert_non_null(strstr(printed.data, "\nsingle_flight = off\n"));
+	assert_non_null(strstr(printed.data,
+	    "\n[flight]\nlease = 10m\nwait = 1h\n"));
 	/* The credential itself is nowhere in it. */
 	assert_null(strstr(printed.data, "sk-top-secret"));
 	buf_fini(&text);
@@ -188,11 +204,16 @@ test_manual_names_all(void **state)
 	const struct conf_option *option;
 	char item[100], variable[100], *p;
 	struct buf manual;
-	int i;
+	int i, section;
 
 	(void)state;
 	buf_init(&manual, ROOM);
 	assert_int_equal(conf_print_manual(&manual), 0);
+	for (section = 0; section < CONF_SECTION_COUNT; section++) {
+		snprintf(item, sizeof(item), "\n.Ss The [%s",
+		    conf_table_section((enum conf_section)section));
+		assert_non_null(strstr(manual.data, item));
+	}
 	for (i = 0; i < CONF_OPTION_COUNT; i++) {
 		option = conf_table_row((enum conf_option_id)i);
 		snprintf(item, sizeof(item), "\n.It Cm %s No = Ar ",
