@@ -61,6 +61,7 @@ struct exchange {
 	bool stale;                   /* found is past its freshness, but may
 					 answer when the upstream fails */
 	struct flight *flight;        /* the one it leads; owned; or NULL */
+	bool behind;                  /* it has no client: it renews an entry */
 	bool fallback;                /* a fallback upstream answered */
 	bool asks_usage;              /* for our own sake: see usage.ask */
 	enum wire_verdict verdict;    /* why it is or was not stored */

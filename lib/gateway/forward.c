@@ -2,6 +2,7 @@
  * Asking the upstream: with a body that was read and looked up, or with
  * one that is streamed up untouched.
  */
+#include "gateway/lead.h"
 #include "gateway/relay.h"
 
 #include "base/json_text.h"
@@ -29,7 +30,8 @@ forward_ask(struct exchange *x, bool cached_format,
 	request.headers = &headers;
 	request.watch_fd = http_conn_watch_fd(x->conn);
 	request.give_up = &x->gateway->giving_up;
-	request.tick_ms = x->gateway->conf->server.heartbeat_ms;
+	request.tick_ms = x->flight != NULL ? FLIGHT_TICK_MS :
+	    x->gateway->conf->server.heartbeat_ms;
 	rc = headers_for_upstream(&headers, &x->request.headers,
 	    cached_format);
 	if (rc == -1)

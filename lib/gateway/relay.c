@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/diag.h"
+#include "gateway/lead.h"
 #include "sse/writer.h"
 
 #include <string.h>
@@ -30,6 +31,8 @@ relay_init(struct relay *r, struct exchange *x, bool follow)
 	http_headers_init(&r->replay);
 	http_headers_init(&r->vary);
 	buf_init(&r->held, config.max_bytes);
+	buf_init(&r->lag, config.max_bytes);
+	r->client_left = x->behind;
 }
 
 void
@@ -41,6 +44,7 @@ relay_fini(struct relay *r)
 	http_headers_fini(&r->replay);
 	http_headers_fini(&r->vary);
 	buf_fini(&r->held);
+	buf_fini(&r->lag);
 }
 
 static bool
@@ -50,16 +54,18 @@ may_store(const struct relay *r)
 }
 
 /*
- * The client has left. Going on serves nobody unless the answer may be
- * stored and the operator wants that.
+ * Without a client, going on serves nobody unless the answer may be stored
+ * and the operator wants that, or others follow it.
  */
 static int
-on_client_left(struct relay *r)
+go_on_alone(struct relay *r)
 {
-	r->client_left = true;
-	r->x->aborted = true;
-	if (may_store(r) &&
-	    r->x->gateway->conf->cache.on_abort == CONF_ON_ABORT_FINISH)
+	const struct exchange *x = r->x;
+
+	if (may_store(r) && (x->behind ||
+	    x->gateway->conf->cache.on_abort == CONF_ON_ABORT_FINISH))
+		return 0;
+	if (lead_followed(r))
 		return 0;
 	if (r->follow)
 		recorder_refuse(&r->recorder, WIRE_CLIENT_CANCELLED);
@@ -67,17 +73,71 @@ on_client_left(struct relay *r)
 }
 
 static int
-send_on(struct relay *r, const char *bytes, size_t len)
+on_client_left(struct relay *r)
+{
+	r->client_left = true;
+	r->x->aborted = true;
+	return go_on_alone(r);
+}
+
+/* Send to the client, however long it takes it. */
+static int
+send_waiting(struct relay *r, const char *bytes, size_t len)
 {
 	struct http_response *response = &r->x->response;
 
-	if (r->client_left)
-		return 0;
 	r->last_write_us = clock_steady_us();
 	if (http_response_body(response, bytes, len) == 0 &&
 	    http_response_flush(response) == 0)
 		return 0;
 	return on_client_left(r);
+}
+
+/*
+ * Send what the client of one that leads could not take: as much as it
+ * takes now, or all of it.
+ */
+static int
+catch_up(struct relay *r, bool all)
+{
+	size_t left, room;
+	int rc = 0;
+
+	while (!r->client_left && r->lag_sent < r->lag.len) {
+		left = r->lag.len - r->lag_sent;
+		room = all ? left : http_conn_room(r->x->conn);
+		if (room == 0)
+			return 0;
+		if (room > left)
+			room = left;
+		rc = send_waiting(r, r->lag.data + r->lag_sent, room);
+		r->lag_sent += room;
+	}
+	buf_reset(&r->lag);
+	r->lag_sent = 0;
+	return rc;
+}
+
+/*
+ * Send on. Where others may follow, a client that reads slowly must not hold
+ * them up: what it does not take yet is kept for it.
+ */
+static int
+send_on(struct relay *r, const char *bytes, size_t len)
+{
+	if (r->client_left)
+		return 0;
+	if (r->x->flight != NULL && !r->ending &&
+	    (r->lag.len > 0 || http_conn_room(r->x->conn) < len)) {
+		if (buf_append(&r->lag, bytes, len) == 0)
+			return catch_up(r, false);
+		r->lag.failed = false;
+		if (catch_up(r, true) == -1)
+			return -1;
+		if (r->client_left)
+			return 0;
+	}
+	return send_waiting(r, bytes, len);
 }
 
 /*
@@ -151,18 +211,25 @@ relay_head(void *arg, int status, const struct http_headers *headers)
 	struct relay *r = arg;
 	struct exchange *x = r->x;
 
-	r->got_head = true;
 	r->status = status;
-	r->expected = content_length(headers);
-	if (status == 429 || status >= 500)
+	if (!r->live && (status == 429 || status >= 500))
 		counter_add(&x->gateway->counters->upstream_status, 1);
+	if (r->follow && !r->client_left && stale_may_rescue(x, status)) {
+		r->rescued = status;
+		return -1;
+	}
+	r->got_head = true;
+	r->expected = content_length(headers);
 	if (r->follow) {
 		recorder_head(&r->recorder, status,
 		    http_headers_get(headers, "Content-Type"),
 		    http_headers_get(headers, "Content-Encoding"));
 		r->filters = x->asks_usage && is_followed_stream(r) &&
 		    status == 200;
-		save_head(r, headers);
+		if (x->fallback)
+			recorder_refuse(&r->recorder, WIRE_FALLBACK);
+		if (!r->live)
+			save_head(r, headers);
 	}
 	/*
 	 * Web servers want the whole request read before the answer. But an
@@ -174,10 +241,14 @@ relay_head(void *arg, int status, const struct http_headers *headers)
 	http_response_status(&x->response, status);
 	pass_headers(r, headers);
 	hint_at_credential(r);
+	if (r->live)
+		http_response_header(&x->response, "Age", "0");
 	answer_headers(x);
 	r->last_write_us = clock_steady_us();
-	if (!r->client_left && http_response_start(&x->response) == -1)
-		return on_client_left(r);
+	if (!r->client_left && http_response_start(&x->response) == -1 &&
+	    on_client_left(r) == -1)
+		return -1;
+	lead_head(r, headers);
 	return 0;
 }
 
@@ -197,13 +268,17 @@ is_last(const struct relay *r)
 static int
 pass_on(struct relay *r, const char *bytes, size_t len)
 {
+	int rc = 0;
+
 	if (r->follow)
 		recorder_data(&r->recorder, bytes, len);
-	if (r->client_left && !may_store(r))
-		return on_client_left(r);
-	if (is_last(r) && buf_append(&r->held, bytes, len) == 0)
-		return 0;
-	return send_on(r, bytes, len);
+	/* Where others may follow, the next tick asks whether they do. */
+	if (r->client_left && r->x->flight == NULL && go_on_alone(r) == -1)
+		return -1;
+	if (!is_last(r) || buf_append(&r->held, bytes, len) == -1)
+		rc = send_on(r, bytes, len);
+	lead_data(r, bytes, len);
+	return rc;
 }
 
 /* What the usage filter lets through. */
@@ -258,9 +333,11 @@ relay_idle(void *arg, int *watch_fd)
 	if (!r->client_left && *watch_fd != -1 &&
 	    http_conn_peer_left(r->x->conn)) {
 		*watch_fd = -1;
-		if (on_client_left(r) == -1)
-			return -1;
+		on_client_left(r);
 	}
+	if (r->client_left ? go_on_alone(r) == -1 : catch_up(r, false) == -1)
+		return -1;
+	lead_tick(r);
 	if (r->x->gateway->conf->server.heartbeat_ms > 0)
 		return beat(r);
 	return 0;
@@ -282,6 +359,8 @@ count_failure(const struct relay *r, enum err_code code)
 {
 	struct counters *c = r->x->gateway->counters;
 
+	if (r->live)
+		return;
 	if (code == ERR_UPSTREAM_CONNECT)
 		counter_add(&c->upstream_connect, 1);
 	else if (code == ERR_UPSTREAM_TIMEOUT)
@@ -325,11 +404,20 @@ fail(struct relay *r, const struct err *err)
 {
 	struct exchange *x = r->x;
 
+	if (r->rescued != 0) {
+		stale_rescue(x, r->rescued);
+		return;
+	}
 	x->error = err->code;
 	count_failure(r, err->code);
+	if (!r->client_left && !r->got_head && err->code != ERR_CANCELLED &&
+	    stale_may_rescue(x, 0)) {
+		stale_rescue(x, 0);
+		return;
+	}
 	if (r->client_left || err->code == ERR_CANCELLED) {
 		/* Nobody is listening; the cut must not look like an end. */
-		x->aborted = true;
+		x->aborted = !x->behind;
 		http_response_break(&x->response);
 		return;
 	}
@@ -355,7 +443,10 @@ take_usage(struct relay *r)
 		r->recorder.usage = json_incref(r->filter.usage);
 	}
 	x->usage = json_incref(r->recorder.usage);
-	x->spent = wire_usage_tokens(x->usage);
+	if (r->live)
+		x->saved = wire_usage_tokens(x->usage);
+	else
+		x->spent = wire_usage_tokens(x->usage);
 }
 
 /*
@@ -396,7 +487,18 @@ relay_end(struct relay *r, int rc, const struct err *err)
 		if (x->verdict == WIRE_STORABLE)
 			save_answer(r);
 	}
-	if (rc == -1 && !is_whole(r, err)) {
+	if (r->rescued != 0) {
+		err = &cut;
+		rc = err_set(&cut, ERR_UPSTREAM_BROKEN,
+		    "upstream %s answered %d", x->upstream->name, r->rescued);
+	}
+	if (rc == -1 && is_whole(r, err))
+		rc = 0;
+	/* Whoever comes next finds what was stored. */
+	lead_end(r, rc, err);
+	r->ending = true;
+	catch_up(r, true);
+	if (rc == -1) {
 		fail(r, err);
 		return;
 	}

@@ -24,6 +24,15 @@ struct relay {
 	struct buf held;          /* the last piece of a known length */
 	int64_t last_write_us;
 	bool client_left;
+	bool live;                /* the answer is another request's, of the
+				     flight that this one follows */
+	bool unshareable;         /* it is for nobody who follows this one */
+	size_t led_bytes;         /* of the body, given to those who do */
+	struct buf lag;           /* what the client of one that leads could
+				     not take yet */
+	size_t lag_sent;          /* bytes of it that it has taken since */
+	bool ending;              /* from here on, it is waited for */
+	int rescued;              /* a status that a stale entry covers; 0 */
 	bool ended_by_close;      /* see struct upstream_report */
 };
 
@@ -59,7 +68,15 @@ struct save_part {
 	json_t *usage;                   /* or NULL */
 	const char *body;
 	size_t body_len;
+	const char *times;               /* as in struct cache_answer */
+	size_t times_len;
 };
+
+/*
+ * save.c: the same list as pairs of borrowed strings, for free(); NULL when
+ * memory is short.
+ */
+struct text_pair *save_pairs(const struct http_headers *h);
 
 /*
  * save.c: store a part of an answer that r has seen the head of. 0, or -1

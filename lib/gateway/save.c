@@ -11,6 +11,14 @@
 #include <string.h>
 #include <strings.h>
 
+/* Neither for the cache, then, nor for who follows this request. */
+static void
+keep_apart(struct relay *r, enum wire_verdict why)
+{
+	recorder_refuse(&r->recorder, why);
+	r->unshareable = true;
+}
+
 /*
  * Remember the request headers that a Vary names (RFC 9111 section 4.1).
  * Accept-Encoding does not count: no coding was asked for.
@@ -24,11 +32,11 @@ note_vary(struct relay *r, const char *list)
 
 	while ((item = text_next_item(&list, ",", &len)) != NULL) {
 		if (len == 1 && *item == '*') {
-			recorder_refuse(&r->recorder, WIRE_VARY_ANY);
+			keep_apart(r, WIRE_VARY_ANY);
 			return;
 		}
 		if (len >= sizeof(name)) {
-			recorder_refuse(&r->recorder, WIRE_MEMORY);
+			keep_apart(r, WIRE_MEMORY);
 			return;
 		}
 		memcpy(name, item, len);
@@ -38,23 +46,27 @@ note_vary(struct relay *r, const char *list)
 		if (headers_vary_value(value, &r->x->request.headers,
 		    name) == -1 ||
 		    http_headers_add(&r->vary, name, value) == -1)
-			recorder_refuse(&r->recorder, WIRE_MEMORY);
+			keep_apart(r, WIRE_MEMORY);
 	}
 }
 
-/* Whether the upstream's Cache-Control forbids storing. */
-static bool
-is_forbidden(const struct relay *r, const struct http_headers *headers)
+/*
+ * What the upstream's Cache-Control says against storing. "private" forbids
+ * only a cache whose answers callers share.
+ */
+static void
+heed_cache_control(struct relay *r, const struct http_headers *headers)
 {
 	const struct conf_cache *c = &r->x->gateway->conf->cache;
 	struct http_cache_control cc;
 
 	if (c->upstream_no_store == CONF_NO_STORE_IGNORE)
-		return false;
+		return;
 	http_cache_control_parse(&cc, headers);
-	/* "private" forbids only a cache whose answers callers share. */
-	return cc.no_store ||
-	    (cc.is_private && c->scope == CONF_SCOPE_SHARED);
+	if (cc.is_private && c->scope == CONF_SCOPE_SHARED)
+		keep_apart(r, WIRE_NO_STORE_ANSWERED);
+	else if (cc.no_store)
+		recorder_refuse(&r->recorder, WIRE_NO_STORE_ANSWERED);
 }
 
 void
@@ -63,8 +75,7 @@ save_head(struct relay *r, const struct http_headers *headers)
 	const struct http_header *h;
 	size_t i;
 
-	if (is_forbidden(r, headers))
-		recorder_refuse(&r->recorder, WIRE_NO_STORE_ANSWERED);
+	heed_cache_control(r, headers);
 	for (i = 0; i < headers->count; i++) {
 		h = &headers->list[i];
 		if (strcasecmp(h->name, "Vary") == 0)
@@ -77,9 +88,8 @@ save_head(struct relay *r, const struct http_headers *headers)
 	}
 }
 
-/* The same list as pairs of borrowed strings; NULL when memory is short. */
-static struct text_pair *
-borrow_pairs(const struct http_headers *h)
+struct text_pair *
+save_pairs(const struct http_headers *h)
 {
 	struct text_pair *pairs = calloc(h->count + 1, sizeof(*pairs));
 	size_t i;
@@ -96,8 +106,8 @@ save_part(const struct relay *r, const struct save_part *part,
     struct err *err)
 {
 	const struct exchange *x = r->x;
-	struct text_pair *headers = borrow_pairs(&r->replay);
-	struct text_pair *vary = borrow_pairs(&r->vary);
+	struct text_pair *headers = save_pairs(&r->replay);
+	struct text_pair *vary = save_pairs(&r->vary);
 	struct cache_answer answer = {
 	    .mode = r->recorder.mode,
 	    .format = (uint8_t)r->recorder.format->id,
@@ -111,6 +121,8 @@ save_part(const struct relay *r, const struct save_part *part,
 	    .usage = part->usage,
 	    .body = part->body,
 	    .body_len = part->body_len,
+	    .times = part->times,
+	    .times_len = part->times_len,
 	};
 	int rc;
 
@@ -135,7 +147,7 @@ save_failed(struct exchange *x, const struct err *err)
 void
 save_answer(struct relay *r)
 {
-	const struct save_part whole = {
+	struct save_part whole = {
 	    .key = r->x->key,
 	    .found = &r->x->found,
 	    .usage = r->recorder.usage,
@@ -144,6 +156,7 @@ save_answer(struct relay *r)
 	};
 	struct err err = ERR_INIT;
 
+	whole.times = timeline_bytes(&r->recorder.times, &whole.times_len);
 	if (save_part(r, &whole, &err) == -1)
 		save_failed(r->x, &err);
 }
