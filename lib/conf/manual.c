@@ -48,10 +48,11 @@ conf_print(const struct conf *conf, struct buf *out)
 
 /*
  * Put text into an mdoc(7) page: short lines, each sentence beginning one,
- * and nothing that roff would take for a request or an escape.
+ * and nothing that roff would take for a request or an escape. literal: it
+ * is no prose, and not to be divided at a '-'.
  */
 static void
-put_text(struct buf *out, const char *text)
+put_text(struct buf *out, const char *text, bool literal)
 {
 	size_t column = 0, len, i;
 	bool sentence_ends;
@@ -63,6 +64,8 @@ put_text(struct buf *out, const char *text)
 		for (i = 0; i < len; i++) {
 			if (text[i] == '\\')
 				buf_puts(out, "\\e");
+			else if (text[i] == '-' && literal)
+				buf_puts(out, "\\-");
 			else
 				buf_putc(out, text[i]);
 		}
@@ -112,7 +115,7 @@ put_option(struct buf *out, const struct conf_option *option)
 {
 	buf_printf(out, ".It Cm %s No = Ar %s\n", option->name,
 	    argument_of(option->type));
-	put_text(out, option->help);
+	put_text(out, option->help, false);
 	buf_puts(out, ".Pp\n");
 	if (option->type != CONF_TYPE_STRING) {
 		buf_puts(out, option->min == NULL ? "Words: " : "Bounds: ");
@@ -127,7 +130,7 @@ put_option(struct buf *out, const struct conf_option *option)
 	/* Last, so that no full stop seems to belong to it. */
 	if (option->fallback[0] != '\0') {
 		buf_puts(out, "Default:\n");
-		put_text(out, option->fallback);
+		put_text(out, option->fallback, true);
 	}
 }
 
@@ -140,7 +143,8 @@ static const char *const headings[CONF_SECTION_COUNT] = {
 	    "What is stored, where, and for how long.\n",
 	[CONF_IN_flight] =
 	    ".Ss The [flight] section\n"
-	    "How identical requests in the air share one upstream call.\n",
+	    "How requests share an upstream call, see\n"
+	    ".Cm single_flight\nabove.\n",
 	[CONF_IN_usage] =
 	    ".Ss The [usage] section\n"
 	    "How the tokens of an answer become known.\n",
@@ -149,7 +153,8 @@ static const char *const headings[CONF_SECTION_COUNT] = {
 	    "An API that requests are forwarded to, one section each.\n"
 	    "The name is made of letters, digits,\n"
 	    ".Sq - ,\n.Sq _\nand\n.Sq \\&. .\n"
-	    "Several that list the same model are a group: one is asked, and\n"
+	    "Several whose\n.Cm models\n"
+	    "list the same glob are a group: one of them is asked, and\n"
 	    "another if that fails before its first byte.\n"
 	    "In the environment NAME is written in capital letters, with\n"
 	    ".Sq _\nfor\n.Sq -\nand\n.Sq \\&. ;\n"

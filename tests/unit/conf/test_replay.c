@@ -37,7 +37,7 @@ static const char *const garbage[] = {
 	"", " ", "Instant", "INSTANT", " instant", "instant ", "instant*2",
 	"instant/s", "Recorded", " recorded", "recorded ", "recorded4",
 	"recorded* 4", "recorded *4", "recorded*", "recordedx",
-	"recorded\xc3\x97", "recorded\xc3", "recorded\xc3*4", "recorded\xd7" "4",
+	"recorded\xc3\x97", "recorded\xc3", "recorded\xc3*4", ("recorded\xd7" "4"),
 	"recordedX4", "recorded**4", "recorded*x4", "recorded*4x",
 	"recorded*4/s", "recorded/s", "recorded/4", "recorded*4.", "recorded*.5",
 	"recorded*0", "recorded*0.000", "recorded*0.0004", "recorded*-1",
