@@ -162,8 +162,8 @@ struct conf_replay {
 /*
  * Parse "instant", "recorded", "recorded*N" (or x, or the multiplication
  * sign in UTF-8, for *) and "N/s". N: at most seven digits, and after a
- * point at most three more; from 0.001 to 1000000. 0, or -1 when it is none of these (*out is then
- * unchanged). Any thread.
+ * point at most three more; from 0.001 to 1000000. 0, or -1 when it is none
+ * of these (*out is then unchanged). Any thread.
  */
 int conf_parse_replay(const char *s, struct conf_replay *out);
 
