@@ -12,7 +12,7 @@ int
 cmd_stats(const struct conf *conf, int argc, char **argv)
 {
 	struct err err = ERR_INIT;
-	struct counters *counters;
+	const struct counters *counters;
 	bool prometheus = false;
 	struct buf text;
 	int c, rc;

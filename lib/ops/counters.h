@@ -6,6 +6,7 @@
 #define OPS_COUNTERS_H
 
 #include "base/err.h"
+#include "base/shared_file.h"
 #include "conf/conf.h"
 #include "wire/format.h"
 #include "wire/verdict.h"
@@ -46,7 +47,7 @@ struct counters_histogram {
 enum counters_timed { COUNTERS_HIT, COUNTERS_MISS, COUNTERS_TIMED };
 
 struct counters {
-	uint64_t magic; /* names this very layout */
+	struct shared_file_head head;
 	counter requests[WIRE_FORMAT_COUNT][2][CACHE_STATUS_COUNT];
 	counter verdicts[WIRE_VERDICT_COUNT]; /* [WIRE_STORABLE]: stored */
 	struct counters_histogram first_byte[COUNTERS_TIMED];
@@ -76,19 +77,13 @@ struct counters *counters_open(const struct conf *conf, struct err *err);
  * Open existing counters read-only, for `reprise stats`. NULL with err
  * when there are none.
  */
-struct counters *counters_open_existing(const struct conf *conf,
+const struct counters *counters_open_existing(const struct conf *conf,
     struct err *err);
 
 /* Unmap them. c may be NULL. */
-void counters_close(struct counters *c);
+void counters_close(const struct counters *c);
 
 /* Count one duration. Any thread. */
 void counters_time(struct counters_histogram *h, int64_t us);
-
-/*
- * Write the path that conf's state_file means, "auto" included, into path
- * (size bytes). 0, or -1 when it does not fit. Any thread.
- */
-int counters_path(const struct conf *conf, char *path, size_t size);
 
 #endif

@@ -52,6 +52,7 @@ test_processes_share_them(void **state)
 	struct place *p = *state;
 	struct err err = ERR_INIT;
 	struct counters *c = counters_open(&p->conf, &err), *other;
+	const struct counters *kept;
 	int status;
 	pid_t pid;
 
@@ -68,10 +69,10 @@ test_processes_share_them(void **state)
 	assert_int_equal(c->aborted, 42);
 	counters_close(c);
 	/* they outlive the processes */
-	c = counters_open_existing(&p->conf, &err);
-	assert_non_null(c);
-	assert_int_equal(c->aborted, 42);
-	counters_close(c);
+	kept = counters_open_existing(&p->conf, &err);
+	assert_non_null(kept);
+	assert_int_equal(kept->aborted, 42);
+	counters_close(kept);
 }
 
 static void
