@@ -22,6 +22,7 @@ struct cache_config {
 	size_t chunk_bytes;  /* stored bytes in one value */
 	size_t max_entry_bytes; /* of a plain body */
 	bool compress;
+	int64_t stale_ms;    /* how long past its freshness one is kept */
 };
 
 struct cache;
@@ -34,6 +35,7 @@ void cache_free(struct cache *cache);
 
 enum cache_result {
 	CACHE_HIT,
+	CACHE_STALE, /* as a hit, but past its freshness */
 	CACHE_MISS,
 	CACHE_DOWN /* a miss because the store does not answer */
 };
@@ -43,9 +45,11 @@ enum cache_result {
  * needs. Zero-initialised by cache_lookup; ended by cache_found_fini.
  */
 struct cache_found {
-	struct entry entry;      /* on a hit */
+	struct entry entry;      /* on a hit, a stale one included */
 	json_t *meta;            /* "model", and "usage" or nothing; owned */
 	const char *body;        /* the plain body, verified; entry.plain_len */
+	const char *times;       /* when its events came (cache/timeline.h);
+				    entry.times_len, perhaps 0 */
 	char *value, *plain;     /* what the pointers above point into; owned */
 	bool epoch_known;        /* the namespace's epoch was read or set */
 	uint8_t epoch[ENTRY_EPOCH_BYTES];
@@ -56,8 +60,10 @@ struct cache_found {
 /*
  * Look a question up: one round trip for manifest and epoch, one more for
  * chunks. Only a fresh, whole, verified entry of this very key and the
- * namespace's present epoch is a hit; a missing epoch is set anew. The
- * caller judges Vary and max-age with cache_found_header and entry.
+ * namespace's present epoch is a hit, and one that has been stale for less
+ * than stale_ms is CACHE_STALE; a missing epoch is set anew. The caller
+ * judges Vary and max-age with cache_found_each and entry, and whether a
+ * stale entry will do.
  */
 enum cache_result cache_lookup(struct cache *cache, const char *ns,
     const uint8_t key[CACHE_KEY_BYTES], struct cache_found *found);
@@ -96,6 +102,8 @@ struct cache_answer {
 	json_t *usage;                   /* or NULL */
 	const char *body;
 	size_t body_len;
+	const char *times;               /* of a stream (cache/timeline.h); */
+	size_t times_len;                /* or none */
 };
 
 /*

@@ -24,9 +24,12 @@
  *	88	16	epoch
  *	104	8	generation
  *	112	32	SHA-256 of the stored body
- *	144		the meta block
+ *	144	4	length of the timeline
+ *	148		the meta block
  *
  * then SHA-256 of all that, then the stored body unless it is in chunks.
+ * The stored body is the plain body and the timeline behind it, together
+ * compressed or not.
  */
 enum {
 	AT_VERSION = 4,
@@ -46,14 +49,15 @@ enum {
 	AT_EPOCH = 88,
 	AT_GENERATION = 104,
 	AT_BODY_DIGEST = 112,
-	HEADER_BYTES = 144
+	AT_TIMES_LEN = 144,
+	HEADER_BYTES = 148
 };
 
 enum { FLAG_ZSTD = 1 };
 
 static const uint8_t magic[4] = {'R', 'P', 'S', 'E'};
 
-_Static_assert(AT_BODY_DIGEST + DIGEST_BYTES == HEADER_BYTES, "layout");
+_Static_assert(AT_BODY_DIGEST + DIGEST_BYTES == AT_TIMES_LEN, "layout");
 _Static_assert(AT_KEY + CACHE_KEY_BYTES == AT_EPOCH, "layout");
 _Static_assert(AT_EPOCH + ENTRY_EPOCH_BYTES == AT_GENERATION, "layout");
 _Static_assert(AT_GENERATION + ENTRY_GENERATION_BYTES == AT_BODY_DIGEST,
@@ -80,14 +84,22 @@ take(const uint8_t *at, size_t bytes)
 	return value;
 }
 
+/* Only a stream that said something has times. */
+static bool
+times_ok(const struct entry *e)
+{
+	return e->times_len == 0 || (e->times_len <= ENTRY_TIMES_MAX &&
+	    e->mode == ENTRY_STREAM && e->plain_len > 0 &&
+	    e->plain_len <= UINT64_MAX - e->times_len);
+}
+
 /* Whether body and chunks agree with each other; body_len is what is there. */
 static bool
 lengths_ok(const struct entry *e)
 {
-	uint64_t whole;
+	uint64_t whole = e->plain_len + e->times_len;
 
-	if (e->compressed ? e->stored_len >= e->plain_len
-			  : e->stored_len != e->plain_len)
+	if (e->compressed ? e->stored_len >= whole : e->stored_len != whole)
 		return false;
 	if (e->n_chunks == 0)
 		return e->chunk_size == 0 && e->body_len == e->stored_len;
@@ -108,7 +120,7 @@ fields_ok(const struct entry *e)
 		return false;
 	if (e->created_ms < 0 || e->fresh_until_ms < e->created_ms)
 		return false;
-	return e->meta_len <= ENTRY_META_MAX && lengths_ok(e);
+	return e->meta_len <= ENTRY_META_MAX && times_ok(e) && lengths_ok(e);
 }
 
 static void
@@ -132,6 +144,7 @@ put_header(uint8_t *h, const struct entry *e)
 	memcpy(h + AT_EPOCH, e->epoch, sizeof(e->epoch));
 	memcpy(h + AT_GENERATION, e->generation, sizeof(e->generation));
 	memcpy(h + AT_BODY_DIGEST, e->body_digest, sizeof(e->body_digest));
+	put(h + AT_TIMES_LEN, e->times_len, 4);
 }
 
 int
@@ -175,6 +188,7 @@ take_header(struct entry *e, const uint8_t *h)
 	memcpy(e->epoch, h + AT_EPOCH, sizeof(e->epoch));
 	memcpy(e->generation, h + AT_GENERATION, sizeof(e->generation));
 	memcpy(e->body_digest, h + AT_BODY_DIGEST, sizeof(e->body_digest));
+	e->times_len = (uint32_t)take(h + AT_TIMES_LEN, 4);
 }
 
 int

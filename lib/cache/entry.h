@@ -1,7 +1,8 @@
 /*
  * The manifest of an entry, byte for byte (design: "The entry in
  * memcached"): a fixed header, a small meta block (cache/meta.h), and the
- * stored body when it fits.
+ * stored body when it fits. What is stored as one is the body and, behind
+ * it, the times at which a stream's events came (cache/timeline.h).
  */
 #ifndef CACHE_ENTRY_H
 #define CACHE_ENTRY_H
@@ -15,12 +16,13 @@
 #include <stdint.h>
 
 enum {
-	ENTRY_VERSION = 1,
+	ENTRY_VERSION = 2,
 	ENTRY_EPOCH_BYTES = 16,
 	ENTRY_GENERATION_BYTES = 8,
 	ENTRY_META_MAX = 64 * 1024,
 	ENTRY_CHUNKS_MAX = 64 * 1024, /* the largest entry, smallest chunks */
-	ENTRY_OVERHEAD = 176 /* bytes of a manifest beside meta and body */
+	ENTRY_TIMES_MAX = 256 * 1024,
+	ENTRY_OVERHEAD = 180 /* bytes of a manifest beside meta and body */
 };
 
 enum entry_mode { ENTRY_JSON, ENTRY_STREAM };
@@ -33,7 +35,8 @@ struct entry {
 	int64_t created_ms;      /* wall clock, when the answer was complete */
 	int64_t fresh_until_ms;  /* wall clock */
 	uint64_t plain_len;      /* bytes of the body as the upstream sent it */
-	uint64_t stored_len;     /* bytes of it as stored */
+	uint32_t times_len;      /* bytes of the timeline behind it; or 0 */
+	uint64_t stored_len;     /* bytes of both as stored */
 	uint32_t chunk_size;     /* bytes a chunk, but the last; 0: inline */
 	uint32_t n_chunks;       /* 0: the body is in the manifest */
 	uint8_t key[CACHE_KEY_BYTES];

@@ -8,8 +8,9 @@
 #include <string.h>
 
 enum {
-	/* Head and meta block of a manifest, and the epoch beside it. */
-	MANIFEST_SLACK = ENTRY_OVERHEAD + ENTRY_META_MAX + ENTRY_EPOCH_BYTES,
+	/* All but the body of a manifest, and the epoch beside it. */
+	MANIFEST_SLACK = ENTRY_OVERHEAD + ENTRY_META_MAX + ENTRY_TIMES_MAX +
+	    ENTRY_EPOCH_BYTES,
 	/* What one look-up of many holds, as stored and as plain bodies. */
 	MANY_BYTES_MAX = 256 << 20
 };
@@ -97,7 +98,7 @@ forget_entry(struct cache_found *found)
 	json_decref(found->meta);
 	memset(&found->entry, 0, sizeof(found->entry));
 	found->value = found->plain = NULL;
-	found->body = NULL;
+	found->body = found->times = NULL;
 	found->meta = NULL;
 }
 
@@ -111,7 +112,7 @@ miss(struct cache_found *found, const char *why)
 /* NULL, or why this manifest does not answer the question. */
 static const char *
 judge_manifest(const struct cache *cache, const struct cache_found *found,
-    const uint8_t key[CACHE_KEY_BYTES], size_t room_bytes)
+    const uint8_t key[CACHE_KEY_BYTES], size_t room_bytes, int64_t stale_ms)
 {
 	const struct entry *e = &found->entry;
 
@@ -119,7 +120,7 @@ judge_manifest(const struct cache *cache, const struct cache_found *found,
 		return "foreign-key";
 	if (!digest_equal(e->epoch, found->epoch, ENTRY_EPOCH_BYTES))
 		return "purged";
-	if (e->fresh_until_ms <= clock_wall_ms())
+	if (stale_ms >= cache->config.stale_ms)
 		return "expired";
 	if (e->plain_len > cache->config.max_entry_bytes ||
 	    e->plain_len > room_bytes)
@@ -207,24 +208,27 @@ static enum cache_result
 unpack(struct cache_found *found, const char *stored, size_t len)
 {
 	const struct entry *e = &found->entry;
+	size_t plain_len = (size_t)e->plain_len + e->times_len;
 	char *plain;
 
 	if (!entry_body_ok(e, stored, len))
 		return miss(found, "corrupt-body");
 	if (!e->compressed) {
 		found->body = len > 0 ? stored : "";
+		found->times = found->body + e->plain_len;
 		return CACHE_HIT;
 	}
-	plain = malloc((size_t)e->plain_len);
+	plain = malloc(plain_len);
 	if (plain == NULL)
 		return miss(found, "memory");
-	if (decompress_zstd(plain, (size_t)e->plain_len, stored, len) == -1) {
+	if (decompress_zstd(plain, plain_len, stored, len) == -1) {
 		free(plain);
 		return miss(found, "corrupt-body");
 	}
 	free(found->plain);
 	found->plain = plain;
 	found->body = plain;
+	found->times = plain + e->plain_len;
 	return CACHE_HIT;
 }
 
@@ -254,20 +258,24 @@ load_entry(struct cache *cache, const struct question *q,
     size_t room_bytes)
 {
 	enum cache_result result;
+	int64_t stale_ms;
 	const char *why;
 
 	if (entry_decode(&found->entry, found->value, len, NULL) == -1)
 		return miss(found, "corrupt");
-	why = judge_manifest(cache, found, key, room_bytes);
+	/* Below zero it is fresh. */
+	stale_ms = clock_wall_ms() - found->entry.fresh_until_ms;
+	why = judge_manifest(cache, found, key, room_bytes, stale_ms);
 	if (why != NULL)
 		return miss(found, why);
 	found->meta = meta_read(found->entry.meta, found->entry.meta_len);
 	if (found->meta == NULL)
 		return miss(found, "corrupt");
 	result = load_body(cache, q, found);
-	if (result == CACHE_HIT)
-		found->why = NULL;
-	return result;
+	if (result != CACHE_HIT)
+		return result;
+	found->why = NULL;
+	return stale_ms >= 0 ? CACHE_STALE : CACHE_HIT;
 }
 
 /* ---- looking up -------------------------------------------------------- */
@@ -298,7 +306,7 @@ answer(struct cache *cache, const struct query *q, struct store_value *v,
 	v->data = NULL;
 	result = load_entry(cache, &q->names, q->key, q->found, v->len,
 	    room->plain);
-	if (result == CACHE_HIT)
+	if (result == CACHE_HIT || result == CACHE_STALE)
 		room->plain -= (size_t)q->found->entry.plain_len;
 	else
 		forget_entry(q->found);

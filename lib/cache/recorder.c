@@ -1,5 +1,6 @@
 #include "cache/recorder.h"
 
+#include "base/clock.h"
 #include "wire/payload.h"
 
 #include <string.h>
@@ -12,6 +13,7 @@ recorder_init(struct recorder *r, const struct recorder_config *config)
 	r->config = *config;
 	r->format = config->format;
 	buf_init(&r->body, config->max_bytes);
+	timeline_init(&r->times);
 	sse_parser_init(&r->parser, config->max_bytes);
 	r->keep = true;
 	if (config->format->id == WIRE_OTHER)
@@ -22,6 +24,7 @@ void
 recorder_fini(struct recorder *r)
 {
 	buf_fini(&r->body);
+	timeline_fini(&r->times);
 	sse_parser_fini(&r->parser);
 	r->format->stream_fini(&r->stream);
 	json_decref(r->usage);
@@ -71,6 +74,7 @@ let_go(struct recorder *r)
 {
 	r->keep = false;
 	buf_fini(&r->body);
+	timeline_fini(&r->times);
 }
 
 /* Reasons that say nothing against the answer itself. */
@@ -96,6 +100,8 @@ leaves_usage(enum wire_verdict why)
 	case WIRE_STORE_DOWN:
 	case WIRE_NO_STORE_ANSWERED:
 	case WIRE_VARY_ANY:
+	case WIRE_FOLLOWED:
+	case WIRE_FALLBACK:
 		return true;
 	default:
 		return false;
@@ -106,6 +112,7 @@ void
 recorder_head(struct recorder *r, int status, const char *content_type,
     const char *content_encoding)
 {
+	r->head_us = clock_steady_us();
 	if (content_type == NULL)
 		content_type = "";
 	r->mode = is_stream(content_type) ? ENTRY_STREAM : ENTRY_JSON;
@@ -181,6 +188,14 @@ follow_events(struct recorder *r, const char *bytes, size_t len)
 		recorder_refuse(r, r->stream.bad);
 }
 
+static void
+note_time(struct recorder *r)
+{
+	if (r->keep && r->mode == ENTRY_STREAM)
+		timeline_note(&r->times,
+		    (clock_steady_us() - r->head_us) / 1000, r->parser.whole);
+}
+
 void
 recorder_data(struct recorder *r, const char *bytes, size_t len)
 {
@@ -190,8 +205,10 @@ recorder_data(struct recorder *r, const char *bytes, size_t len)
 	if (r->keep && buf_append(&r->body, bytes, first) == -1)
 		recorder_refuse(r, WIRE_MEMORY);
 	follow_events(r, bytes, first);
-	if (first == len)
+	if (first == len) {
+		note_time(r);
 		return;
+	}
 	/* Told apart here so that the verdict is the same in any chunking. */
 	recorder_refuse(r, WIRE_TOO_LARGE);
 	follow_events(r, bytes + first, len - first);

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "cache/entry.h"
+#include "cache/timeline.h"
 #include "sse/parser.h"
 #include "wire/format.h"
 
@@ -34,6 +35,8 @@ struct recorder {
 	enum entry_mode mode;
 	enum wire_verdict verdict; /* the first obstacle, or WIRE_STORABLE */
 	struct buf body;           /* the answer so far, while it is kept */
+	struct timeline times;     /* when its events came, while it is kept */
+	int64_t head_us;           /* steady clock: the head came */
 	bool keep;                 /* it may be stored, or has usage to read */
 	struct sse_parser parser;
 	struct wire_stream stream;

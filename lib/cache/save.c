@@ -16,7 +16,8 @@ struct parcel {
 	struct entry entry;
 	int64_t ttl_s;
 	struct buf meta;
-	struct buf packed;   /* the compressed body */
+	struct buf whole;    /* the body with its times */
+	struct buf packed;   /* that, or the body alone, compressed */
 	struct buf manifest;
 	const char *stored;  /* the body as it is stored */
 };
@@ -31,6 +32,10 @@ check_answer(const struct cache *cache, const struct cache_answer *a,
 		return err_set(err, ERR_LIMIT,
 		    "an answer of %zu bytes is too long to store",
 		    a->body_len);
+	if (a->times_len > ENTRY_TIMES_MAX)
+		return err_set(err, ERR_LIMIT,
+		    "a timeline of %zu bytes is too long to store",
+		    a->times_len);
 	if (a->ttl_ms <= 0 || a->ttl_ms > INT64_MAX - clock_wall_ms())
 		return err_set(err, ERR_LIMIT,
 		    "%lld ms is no time to keep an answer",
@@ -38,9 +43,17 @@ check_answer(const struct cache *cache, const struct cache_answer *a,
 	return 0;
 }
 
+/* Of a time that is not below zero. */
+static int64_t
+seconds_up(int64_t ms)
+{
+	return ms / 1000 + (ms % 1000 != 0);
+}
+
 static void
-describe(struct parcel *p, const struct cache_answer *a,
-    const struct cache_found *found, const uint8_t key[CACHE_KEY_BYTES])
+describe(const struct cache *cache, struct parcel *p,
+    const struct cache_answer *a, const struct cache_found *found,
+    const uint8_t key[CACHE_KEY_BYTES])
 {
 	struct entry *e = &p->entry;
 
@@ -50,26 +63,37 @@ describe(struct parcel *p, const struct cache_answer *a,
 	e->created_ms = clock_wall_ms();
 	e->fresh_until_ms = e->created_ms + a->ttl_ms;
 	e->plain_len = a->body_len;
+	e->times_len = (uint32_t)a->times_len;
 	memcpy(e->key, key, sizeof(e->key));
 	memcpy(e->epoch, found->epoch, sizeof(e->epoch));
 	/*
 	 * memcached's clock goes by whole seconds, so what it is given ends
 	 * up to a second early. The manifest itself knows the exact end.
 	 */
-	p->ttl_s = a->ttl_ms / 1000 + (a->ttl_ms % 1000 != 0) + 1;
+	p->ttl_s = seconds_up(a->ttl_ms) +
+	    seconds_up(cache->config.stale_ms) + 1;
 }
 
-/* Choose the stored form of the body. */
+/* Choose the stored form of the body and its times. */
 static int
 pack_body(const struct cache *cache, struct parcel *p,
     const struct cache_answer *a, struct err *err)
 {
 	struct entry *e = &p->entry;
+	const char *plain = a->body;
+	size_t len = a->body_len + a->times_len;
 
+	if (a->times_len > 0) {
+		if (buf_reserve(&p->whole, len) == -1)
+			return err_set(err, ERR_MEMORY, "out of memory");
+		buf_append(&p->whole, a->body, a->body_len);
+		buf_append(&p->whole, a->times, a->times_len);
+		plain = p->whole.data;
+	}
 	e->compressed = cache->config.compress &&
-	    compress_zstd(&p->packed, a->body, a->body_len) == 0;
-	p->stored = e->compressed ? p->packed.data : a->body;
-	e->stored_len = e->compressed ? p->packed.len : a->body_len;
+	    compress_zstd(&p->packed, plain, len) == 0;
+	p->stored = e->compressed ? p->packed.data : plain;
+	e->stored_len = e->compressed ? p->packed.len : len;
 	if (digest_sha256(p->stored, (size_t)e->stored_len, e->body_digest) ==
 	    -1)
 		return err_set(err, ERR_MEMORY, "hashing the answer failed");
@@ -203,15 +227,17 @@ cache_save(struct cache *cache, const char *ns,
 		return -1;
 	memset(&p, 0, sizeof(p));
 	buf_init(&p.meta, ENTRY_META_MAX);
-	buf_init(&p.packed, answer->body_len);
+	buf_init(&p.whole, answer->body_len + answer->times_len);
+	buf_init(&p.packed, answer->body_len + answer->times_len);
 	buf_init(&p.manifest, cache->config.chunk_bytes + ENTRY_OVERHEAD +
 	    ENTRY_META_MAX);
-	describe(&p, answer, found, key);
+	describe(cache, &p, answer, found, key);
 	if (question_name(&p.q, ns, key) == -1)
 		err_set(err, ERR_MEMORY, "hashing the namespace failed");
 	else if (pack(cache, &p, answer, err) == 0)
 		rc = write_all(cache, &p, err);
 	buf_fini(&p.packed);
+	buf_fini(&p.whole);
 	buf_fini(&p.manifest);
 	buf_fini(&p.meta);
 	return rc;

@@ -143,31 +143,56 @@ next_end(struct ends *e, const char *at)
 	return e->lf < e->cr ? e->lf : e->cr;
 }
 
+/*
+ * The line that ended at stop has been taken. Returns where the next one
+ * begins: an LF after a CR belongs to it, now or when it comes.
+ */
+static const char *
+after_line(struct sse_parser *p, const char *stop, const char *end)
+{
+	const char *next = stop + 1;
+
+	p->after_cr = *stop == '\r';
+	if (p->after_cr && next < end && *next == '\n') {
+		p->after_cr = false;
+		next++;
+	}
+	return next;
+}
+
+/* All before at has been taken in; from is where that count began. */
+static void
+count(struct sse_parser *p, size_t before, const char *from, const char *at)
+{
+	p->fed = before + (size_t)(at - from);
+	if (sse_parser_at_boundary(p))
+		p->whole = p->fed;
+}
+
 static int
-feed(struct sse_parser *p, const char *at, const char *end, sse_event_fn *fn,
+feed(struct sse_parser *p, const char *from, const char *end, sse_event_fn *fn,
     void *arg)
 {
-	struct ends ends = {find(at, end, '\n'), find(at, end, '\r'), end};
-	const char *stop;
+	struct ends ends = {find(from, end, '\n'), find(from, end, '\r'), end};
+	const size_t before = p->fed;
+	const char *at = from, *stop;
 	int rc;
 
-	while (at < end) {
-		if (p->after_cr && *at == '\n') {
-			p->after_cr = false;
-			at++;
-			continue;
-		}
-		p->after_cr = false;
-		stop = next_end(&ends, at);
-		if (stop == end)
-			break;
+	if (p->after_cr && *at == '\n')
+		count(p, before, from, ++at);
+	p->after_cr = false;
+	while ((stop = next_end(&ends, at)) < end) {
 		rc = finish_line(p, at, stop, fn, arg);
+		at = after_line(p, stop, end);
+		count(p, before, from, at);
 		if (rc != 0)
 			return rc;
-		p->after_cr = *stop == '\r';
-		at = stop + 1;
 	}
-	return buf_append(&p->line, at, (size_t)(end - at));
+	if (at < end)
+		p->after_cr = false;
+	rc = buf_append(&p->line, at, (size_t)(end - at));
+	p->fed = before + (size_t)(end - from);
+	return rc;
 }
 
 int

@@ -34,6 +34,9 @@ struct sse_parser {
 	bool after_cr;    /* the last byte was CR: an LF now belongs to it */
 	bool started;     /* the place for a BOM has passed */
 	bool pending;     /* a field has come since the last blank line */
+	size_t fed;       /* bytes taken in so far */
+	size_t whole;     /* of them, those up to the last place that was
+			     between two events (sse_parser_at_boundary) */
 };
 
 /*
@@ -48,7 +51,8 @@ void sse_parser_fini(struct sse_parser *p);
 
 /*
  * Feed len bytes. 0; -1 when a bound was exceeded or memory is short (the
- * parser is then spent); or what fn returned.
+ * parser is then spent); or what fn returned: nothing behind that event
+ * has been taken in then, and ->fed tells where to go on.
  */
 int sse_parser_feed(struct sse_parser *p, const char *bytes, size_t len,
     sse_event_fn *fn, void *arg);

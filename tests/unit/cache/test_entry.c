@@ -29,7 +29,8 @@ enum {
 	AT_STORED_LEN = 40,
 	AT_CHUNK_SIZE = 48,
 	AT_N_CHUNKS = 52,
-	HEADER_BYTES = 144
+	AT_TIMES_LEN = 144,
+	HEADER_BYTES = 148
 };
 
 static struct entry
@@ -56,14 +57,25 @@ inline_entry(void)
 	return e;
 }
 
+/* The same with some of its stored bytes being its times. */
+static struct entry
+timed_entry(void)
+{
+	struct entry e = inline_entry();
+
+	e.times_len = 5;
+	e.plain_len -= e.times_len;
+	return e;
+}
+
 static struct entry
 chunked_entry(void)
 {
 	struct entry e = inline_entry();
 
 	e.compressed = true;
-	e.mode = ENTRY_JSON;
-	e.plain_len = 5000;
+	e.plain_len = 4900;
+	e.times_len = 100;
 	e.stored_len = 1025;
 	e.chunk_size = 256;
 	e.n_chunks = 5;
@@ -114,6 +126,7 @@ assert_same(const struct entry *a, const struct entry *b)
 	assert_true(a->created_ms == b->created_ms);
 	assert_true(a->fresh_until_ms == b->fresh_until_ms);
 	assert_true(a->plain_len == b->plain_len);
+	assert_int_equal(a->times_len, b->times_len);
 	assert_true(a->stored_len == b->stored_len);
 	assert_int_equal(a->chunk_size, b->chunk_size);
 	assert_int_equal(a->n_chunks, b->n_chunks);
@@ -150,6 +163,8 @@ test_what_was_written_comes_back(void **state)
 
 	(void)state;
 	round_trip(&e);
+	e = timed_entry();
+	round_trip(&e);
 	e = chunked_entry();
 	round_trip(&e);
 	e = inline_entry();
@@ -161,7 +176,7 @@ test_what_was_written_comes_back(void **state)
 static void
 test_bytes_are_those_of_the_format(void **state)
 {
-	static const uint8_t start[16] = {'R', 'P', 'S', 'E', 1, 1, 0, 3,
+	static const uint8_t start[16] = {'R', 'P', 'S', 'E', 2, 1, 1, 3,
 	    200, 0, 0, 0, sizeof(meta) - 1, 0, 0, 0};
 	struct entry e = chunked_entry();
 	const uint8_t *h;
@@ -171,12 +186,13 @@ test_bytes_are_those_of_the_format(void **state)
 	encode(&e, &b);
 	h = (const uint8_t *)b.data;
 	assert_memory_equal(h, start, sizeof(start));
-	assert_int_equal(h[AT_PLAIN_LEN], 5000 & 0xff);
-	assert_int_equal(h[AT_PLAIN_LEN + 1], 5000 >> 8);
+	assert_int_equal(h[AT_PLAIN_LEN], 4900 & 0xff);
+	assert_int_equal(h[AT_PLAIN_LEN + 1], 4900 >> 8);
 	assert_int_equal(h[AT_STORED_LEN], 1025 & 0xff);
 	assert_int_equal(h[AT_STORED_LEN + 1], 1025 >> 8);
 	assert_int_equal(h[AT_CHUNK_SIZE + 1], 1);
 	assert_int_equal(h[AT_N_CHUNKS], 5);
+	assert_int_equal(h[AT_TIMES_LEN], 100);
 	assert_memory_equal(h + HEADER_BYTES, meta, e.meta_len);
 	buf_fini(&b);
 }
@@ -184,12 +200,12 @@ test_bytes_are_those_of_the_format(void **state)
 static void
 test_every_truncation_is_refused(void **state)
 {
-	struct entry e[2] = {inline_entry(), chunked_entry()};
+	struct entry e[3] = {inline_entry(), timed_entry(), chunked_entry()};
 	size_t i, len;
 	struct buf b;
 
 	(void)state;
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < 3; i++) {
 		encode(&e[i], &b);
 		for (len = 0; len < b.len; len++)
 			assert_int_equal(decode_code(b.data, len),
@@ -201,13 +217,13 @@ test_every_truncation_is_refused(void **state)
 static void
 test_every_added_byte_is_refused(void **state)
 {
-	struct entry e[2] = {inline_entry(), chunked_entry()};
+	struct entry e[3] = {inline_entry(), timed_entry(), chunked_entry()};
 	size_t i, at;
 	struct buf b;
 	char *more;
 
 	(void)state;
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < 3; i++) {
 		encode(&e[i], &b);
 		more = malloc(b.len + 1);
 		assert_non_null(more);
@@ -276,7 +292,8 @@ struct craft {
 
 static const struct craft crafts[] = {
     {"version 0", AT_VERSION, 1, 0},
-    {"version 2", AT_VERSION, 1, 2},
+    {"version 1", AT_VERSION, 1, 1},
+    {"version 3", AT_VERSION, 1, 3},
     {"unknown flag", AT_FLAGS, 1, 0x81},
     {"not compressed, yet shorter", AT_FLAGS, 1, 0},
     {"unknown mode", AT_MODE, 1, 2},
@@ -289,7 +306,12 @@ static const struct craft crafts[] = {
     {"meta one shorter", AT_META_LEN, 4, sizeof(meta) - 2},
     {"created before 1970", AT_CREATED, 8, UINT64_MAX},
     {"fresh before created", AT_FRESH_UNTIL, 8, 5},
-    {"plain shorter than stored", AT_PLAIN_LEN, 8, 1024},
+    {"plain shorter than stored", AT_PLAIN_LEN, 8, 925},
+    {"plain nothing, but for times", AT_PLAIN_LEN, 8, 0},
+    {"plain more than there is", AT_PLAIN_LEN, 8, UINT64_MAX},
+    {"times too long", AT_TIMES_LEN, 4, ENTRY_TIMES_MAX + 1},
+    {"times much too long", AT_TIMES_LEN, 4, UINT32_MAX},
+    {"times of what is no stream", AT_MODE, 1, ENTRY_JSON},
     {"stored nothing", AT_STORED_LEN, 8, 0},
     {"stored one more than its chunks", AT_STORED_LEN, 8, 1281},
     {"stored one chunk less", AT_STORED_LEN, 8, 1024},
@@ -355,25 +377,27 @@ test_inline_lengths_that_contradict_are_refused(void **state)
 static void
 test_encoding_refuses_what_decoding_would(void **state)
 {
-	struct entry bad[7];
+	struct entry bad[9];
 	struct err err;
 	struct buf b;
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < 7; i++)
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		bad[i] = chunked_entry();
 	bad[0].status = 0;
 	bad[1].n_chunks = 4;
 	bad[2].meta_len = ENTRY_META_MAX + 1;
 	bad[3].fresh_until_ms = bad[3].created_ms - 1;
-	bad[4].plain_len = bad[4].stored_len;
+	bad[4].plain_len = bad[4].stored_len - bad[4].times_len;
 	bad[5].n_chunks = ENTRY_CHUNKS_MAX + 1;
 	bad[5].chunk_size = 1;
 	bad[5].stored_len = bad[5].n_chunks;
 	bad[5].plain_len = bad[5].stored_len + 1;
 	bad[6].chunk_size = 0;
-	for (i = 0; i < 7; i++) {
+	bad[7].times_len = ENTRY_TIMES_MAX + 1;
+	bad[8].mode = ENTRY_JSON;
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		err_clear(&err);
 		buf_init(&b, 1 << 20);
 		assert_int_equal(entry_encode(&bad[i], &b, &err), -1);
