@@ -24,6 +24,8 @@ cache_new(struct store *store, const struct cache_config *config)
 		cache->config.chunk_bytes = 1;
 	if (cache->config.chunk_bytes > UINT32_MAX)
 		cache->config.chunk_bytes = UINT32_MAX;
+	if (cache->config.stale_ms < 0)
+		cache->config.stale_ms = 0;
 	return cache;
 }
 
