@@ -9,6 +9,12 @@
 
 enum { MEMO_SLOTS = 4096, STORE_POOL_MAX = 16 };
 
+static int64_t
+longer(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
 struct cache *
 gateway_open_cache(const struct conf *conf, struct err *err)
 {
@@ -25,6 +31,8 @@ gateway_open_cache(const struct conf *conf, struct err *err)
 	    .chunk_bytes = (size_t)conf->cache.chunk_bytes,
 	    .max_entry_bytes = (size_t)conf->cache.max_entry_bytes,
 	    .compress = conf->cache.compress == CONF_COMPRESS_ZSTD,
+	    .stale_ms = longer(conf->cache.stale_if_error_ms,
+	    conf->cache.stale_while_revalidate_ms),
 	};
 	struct store *store = memcached_store_new(&store_config, &why);
 
