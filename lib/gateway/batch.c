@@ -45,15 +45,25 @@ batch_init(struct batch *b, struct exchange *x)
 	return 0;
 }
 
-void
-batch_fini(struct batch *b)
+/* Drop what look-ups have found. */
+static void
+forget(struct batch *b)
 {
 	size_t i;
 
-	for (i = 0; b->parts != NULL && i < b->in.n_unique; i++)
+	for (i = 0; i < b->in.n_unique; i++) {
 		wire_embeddings_fini(&b->parts[i].stored);
-	for (i = 0; b->questions != NULL && i < b->in.n_unique; i++)
 		cache_found_fini(&b->questions[i].found);
+		memset(&b->parts[i], 0, sizeof(b->parts[i]));
+	}
+	b->n_hits = 0;
+}
+
+void
+batch_fini(struct batch *b)
+{
+	if (b->parts != NULL && b->questions != NULL)
+		forget(b);
 	free(b->parts);
 	free(b->questions);
 	wire_embeddings_fini(&b->fresh);
@@ -138,6 +148,7 @@ batch_look_up(struct batch *b)
 	bool down = false;
 	size_t i;
 
+	forget(b);
 	/* Also when nothing may be read: storing needs the epochs. */
 	cache_lookup_many(x->gateway->cache, x->control.namespace,
 	    b->questions, b->in.n_unique);

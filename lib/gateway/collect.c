@@ -61,6 +61,26 @@ judge_head(const struct collect *c)
 	return verdict;
 }
 
+/*
+ * From here on it is the relay that sends which knows of the client, and
+ * for whom the answer is.
+ */
+static int
+change_over(struct collect *c)
+{
+	const struct http_headers *vary = &c->record.vary;
+	size_t i;
+
+	c->pass.client_left |= c->record.client_left;
+	c->pass.unshareable |= c->record.unshareable;
+	for (i = c->pass.vary.count; i < vary->count; i++) {
+		if (http_headers_add(&c->pass.vary, vary->list[i].name,
+		    vary->list[i].value) == -1)
+			return -1;
+	}
+	return 0;
+}
+
 /* From here on what comes goes to the client, as it is. */
 static int
 begin_passing(struct collect *c, enum wire_verdict why)
@@ -73,8 +93,9 @@ begin_passing(struct collect *c, enum wire_verdict why)
 		return -1;
 	}
 	c->passes = true;
-	c->pass.client_left = c->record.client_left;
-	rc = c->passing.head(c->passing.arg, c->status, &c->headers);
+	rc = change_over(c);
+	if (rc == 0)
+		rc = c->passing.head(c->passing.arg, c->status, &c->headers);
 	if (rc == 0 && c->body.len > 0)
 		rc = c->passing.data(c->passing.arg, c->body.data,
 		    c->body.len);
@@ -117,6 +138,8 @@ on_head(void *arg, int status, const struct http_headers *headers)
 	c->status = c->record.status = status;
 	if (keep_headers(c, headers) == -1)
 		return -1;
+	if (c->x->fallback)
+		recorder_refuse(&c->record.recorder, WIRE_FALLBACK);
 	verdict = judge_head(c);
 	if (verdict != WIRE_STORABLE)
 		return begin_passing(c, verdict);
@@ -134,7 +157,8 @@ on_data(void *arg, const char *bytes, size_t len)
 	if (c->passes)
 		return c->passing.data(c->passing.arg, bytes, len);
 	/* Collecting goes on without a client only for the cache's sake. */
-	if (c->record.client_left && collect_verdict(c) != WIRE_STORABLE)
+	if (c->record.client_left && c->x->flight == NULL &&
+	    collect_verdict(c) != WIRE_STORABLE)
 		return -1;
 	if (buf_append(&c->body, bytes, len) == 0)
 		return 0;
@@ -214,8 +238,7 @@ collect_send(struct collect *c, const char *body, size_t len, bool made)
 		drop_about_bytes(&c->headers);
 	snprintf(length, sizeof(length), "%zu", len);
 	http_headers_set(&c->headers, "Content-Length", length);
-	c->pass.client_left = c->record.client_left;
-	if (c->passing.head(c->passing.arg, c->status, &c->headers) == 0)
+	if (change_over(c) == 0 && c->passing.head(c->passing.arg, c->status, &c->headers) == 0)
 		c->passing.data(c->passing.arg, body, len);
 	relay_end(&c->pass, 0, &none);
 }

@@ -5,6 +5,7 @@
  * is the answer to it alone.
  */
 #include "gateway/batch.h"
+#include "gateway/follow.h"
 
 #include "wire/token_count.h"
 #include "wire/usage.h"
@@ -376,19 +377,42 @@ serve_miss(struct batch *b)
 
 /* ---- the walk ----------------------------------------------------------- */
 
+/*
+ * Whether all is there, and served, or another's answer was: that of an
+ * identical request, with as many inputs.
+ */
+static bool
+serve_without_upstream(struct batch *b, const uint8_t whole[CACHE_KEY_BYTES])
+{
+	enum follow_result joined = FOLLOW_ALONE;
+	int looks;
+
+	for (looks = 0; looks == 0 || (looks == 1 && joined == FOLLOW_LEADS);
+	     looks++) {
+		batch_look_up(b);
+		if (b->n_hits == b->in.n_unique && serve_hits(b))
+			return true;
+		if (b->n_hits == b->in.n_unique)
+			batch_drop_hits(b);
+		if (looks == 0 && !b->x->control.only_if_cached)
+			joined = follow_join(b->x, whole,
+			    &b->questions[0].found);
+	}
+	return joined == FOLLOW_SERVED;
+}
+
 static void
 serve(struct batch *b, struct err *err)
 {
 	struct exchange *x = b->x;
+	uint8_t whole[CACHE_KEY_BYTES];
 
+	memcpy(whole, x->key, sizeof(whole));
 	/* The one entry that answers has a name to purge it by. */
 	if (b->in.n_unique == 1)
 		lookup_take_key(x, b->questions[0].key);
-	batch_look_up(b);
-	if (b->n_hits == b->in.n_unique && serve_hits(b))
+	if (serve_without_upstream(b, whole))
 		return;
-	if (b->n_hits == b->in.n_unique)
-		batch_drop_hits(b);
 	if (x->control.only_if_cached)
 		forward_refuse(x, err);
 	else

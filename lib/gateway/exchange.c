@@ -1,6 +1,7 @@
 #include "gateway/exchange.h"
 
 #include "base/clock.h"
+#include "cache/flight.h"
 
 #include <string.h>
 
@@ -122,6 +123,7 @@ exchange_finish(struct exchange *x)
 		x->aborted = true;
 	count(x, first_us, duration_us);
 	record(x, first_us, duration_us);
+	flight_free(x->flight);
 	if (x->looked_up)
 		cache_found_fini(&x->found);
 	json_decref(x->usage);

@@ -143,7 +143,14 @@ int lookup_key_of(const struct exchange *x, const struct cache_body *body,
  */
 void lookup_take_key(struct exchange *x, const uint8_t key[CACHE_KEY_BYTES]);
 
+/* May be called again: what an earlier look-up found is dropped. */
 bool lookup_entry(struct exchange *x);
+
+/*
+ * For cache_found_each over "vary": whether the request's header of that
+ * name differs from value (RFC 9111 section 4.1). arg: the exchange.
+ */
+int lookup_vary_differs(void *arg, const char *name, const char *value);
 
 /*
  * twin.c: with cache.cross_mode an entry of the same question in the

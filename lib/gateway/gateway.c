@@ -3,6 +3,7 @@
 #include "base/diag.h"
 #include "cache/memcached.h"
 #include "gateway/exchange.h"
+#include "gateway/follow.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -118,6 +119,38 @@ gateway_give_up(void *ctx)
 	atomic_store(&g->giving_up, true);
 }
 
+/*
+ * Answer from the cache, or with what an identical request in the air gets.
+ * Whether that was done; else x->flight is set when others may follow.
+ */
+static bool
+serve_without_upstream(struct exchange *x)
+{
+	enum follow_result joined;
+
+	if (lookup_entry(x)) {
+		hit_serve(x, CACHE_STATUS_HIT);
+		return true;
+	}
+	if (lookup_twin(x)) {
+		hit_serve(x, CACHE_STATUS_RESHAPED);
+		return true;
+	}
+	if (stale_may_serve(x)) {
+		stale_serve_and_refresh(x);
+		return true;
+	}
+	if (x->control.only_if_cached)
+		return false;
+	joined = follow_join(x, x->key, &x->found);
+	/* Whoever led before may have stored its answer just now. */
+	if (joined == FOLLOW_LEADS && lookup_entry(x)) {
+		hit_serve(x, CACHE_STATUS_HIT);
+		return true;
+	}
+	return joined == FOLLOW_SERVED;
+}
+
 /* POST to a path whose answers are cached: the walk in full. */
 static void
 serve_cached_format(struct exchange *x, struct err *err)
@@ -138,14 +171,8 @@ serve_cached_format(struct exchange *x, struct err *err)
 		if (x->format->split_member != NULL &&
 		    embeddings_serve(x, err))
 			return;
-		if (lookup_entry(x)) {
-			hit_serve(x, CACHE_STATUS_HIT);
+		if (serve_without_upstream(x))
 			return;
-		}
-		if (lookup_twin(x)) {
-			hit_serve(x, CACHE_STATUS_RESHAPED);
-			return;
-		}
 	}
 	if (x->control.only_if_cached)
 		forward_refuse(x, err);
