@@ -205,6 +205,8 @@ end_as_leader(struct follower *f)
 	case FLIGHT_FAILED:
 		return end(f, -1, &f->news.err);
 	default:
+		if (f->news.state == FLIGHT_DEAD)
+			counter_add(&f->x->gateway->counters->leaders_lost, 1);
 		return f->started ? end_deserted(f) : AGAIN;
 	}
 }
@@ -236,10 +238,12 @@ is_too_late(struct follower *f)
 {
 	if (f->started || clock_steady_us() < f->give_up_us)
 		return false;
-	if (f->body.len == 0)
-		return true;
-	start(f, false);
-	return false;
+	if (f->body.len > 0) {
+		start(f, false);
+		return false;
+	}
+	counter_add(&f->x->gateway->counters->waits_over, 1);
+	return true;
 }
 
 static enum outcome
@@ -316,6 +320,7 @@ follow_join(struct exchange *x, const uint8_t key[CACHE_KEY_BYTES],
 	}
 	if (flight != NULL && role == FLIGHT_LEAD) {
 		x->flight = flight;
+		counter_add(&x->gateway->counters->flights, 1);
 		return FOLLOW_LEADS;
 	}
 	flight_free(flight);
