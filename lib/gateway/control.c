@@ -79,6 +79,20 @@ read_ttl(struct control *out, const char *header,
 }
 
 static int
+read_replay(struct control *out, const char *header, const struct conf *conf,
+    struct err *err)
+{
+	if (header == NULL)
+		header = conf->cache.replay;
+	if (conf_parse_replay(header, &out->replay) == -1)
+		return err_set(err, ERR_BAD_REQUEST,
+		    "X-Cache-Replay is instant, recorded, recorded*N for N "
+		    "times as fast, or N/s for N events a second, with N from "
+		    "0.001 to 1000000");
+	return 0;
+}
+
+static int
 read_namespace(struct control *out, const char *header,
     const struct cache_asked *asked, const struct conf *conf, struct err *err)
 {
@@ -99,6 +113,7 @@ control_read(struct control *out, const struct http_headers *h,
     const struct cache_asked *asked, const struct conf *conf, struct err *err)
 {
 	const char *ttl = http_headers_get(h, "X-Cache-TTL");
+	const char *replay = http_headers_get(h, "X-Cache-Replay");
 	const char *ns = http_headers_get(h, "X-Cache-Namespace");
 	struct http_cache_control cc;
 
@@ -113,6 +128,7 @@ control_read(struct control *out, const struct http_headers *h,
 	    {"only-if-cached", cc.only_if_cached},
 	    {"ttl", ttl != NULL || asked->ttl_s >= 0},
 	    {"namespace", ns != NULL || asked->namespace[0] != '\0'},
+	    {"replay", replay != NULL},
 	    {"use-cache", asked->use != CACHE_USE_UNSAID},
 	};
 
@@ -121,7 +137,8 @@ control_read(struct control *out, const struct http_headers *h,
 		return -1;
 	out->used = is_used(asked->use, conf->cache.mode);
 	read_directives(out, &cc, asked);
-	if (read_ttl(out, ttl, asked, conf, err) == -1)
+	if (read_ttl(out, ttl, asked, conf, err) == -1 ||
+	    read_replay(out, replay, conf, err) == -1)
 		return -1;
 	return read_namespace(out, ns, asked, conf, err);
 }

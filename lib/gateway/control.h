@@ -20,13 +20,14 @@ struct control {
 	bool only_if_cached;   /* never ask the upstream */
 	int64_t max_age_s;     /* oldest acceptable entry; -1: any */
 	int64_t ttl_ms;        /* of what is stored */
+	struct conf_replay replay; /* the pace of a stored stream */
 	const char *namespace; /* borrowed from headers, asked or conf */
 };
 
 /*
  * Read Cache-Control (no-cache, no-store, max-age, only-if-cached),
- * X-Cache-TTL (a duration as in the configuration), X-Cache-Namespace, and
- * what the body asked for. Where both speak, each no-... counts, the lesser
+ * X-Cache-TTL (a duration) and X-Cache-Replay (a pace), both as in the
+ * configuration, X-Cache-Namespace, and what the body asked for. Where both speak, each no-... counts, the lesser
  * age, and of ttl and namespace the body's.
  *
  * 0, or -1 with err: ERR_BAD_REQUEST naming what is wrong, or ERR_FORBIDDEN

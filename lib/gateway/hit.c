@@ -1,8 +1,10 @@
 /*
  * A hit: the stored answer as the upstream sent it, byte for byte, without
- * a look into it; or what cross mode has made of it.
+ * a look into it unless a pace was asked for; or what cross mode has made
+ * of it.
  */
 #include "gateway/exchange.h"
+#include "gateway/pace.h"
 
 #include <stdio.h>
 #include <strings.h>
@@ -38,6 +40,27 @@ put_reshaped_type(struct exchange *x)
 	    x->facts.stream ? "text/event-stream" : "application/json");
 }
 
+/*
+ * Send the body and end the response. Only a stream has a pace; the times
+ * of an entry are those of its own body.
+ */
+static void
+send_body(struct exchange *x, const char *body, size_t len)
+{
+	const struct entry *e = &x->found.entry;
+	const bool reshaped = x->cache == CACHE_STATUS_RESHAPED;
+	const struct pace_stream stream = {.body = body, .len = len,
+	    .times = x->found.times,
+	    .times_len = reshaped ? 0 : e->times_len};
+
+	if (reshaped ? x->facts.stream : e->mode == ENTRY_STREAM) {
+		pace_serve(x, &stream);
+		return;
+	}
+	http_response_body(&x->response, body, len);
+	http_response_end(&x->response);
+}
+
 void
 hit_serve(struct exchange *x, enum cache_status how)
 {
@@ -58,6 +81,5 @@ hit_serve(struct exchange *x, enum cache_status how)
 	put_number(x, "Content-Length", (int64_t)len);
 	put_number(x, "Age", age_s > 0 ? age_s : 0);
 	answer_headers(x);
-	http_response_body(&x->response, body, len);
-	http_response_end(&x->response);
+	send_body(x, body, len);
 }

@@ -9,11 +9,14 @@
 #include <cmocka.h>
 #include <string.h>
 
-#define ALL "no-cache no-store max-age only-if-cached ttl namespace use-cache"
+#define ALL                                                                    \
+	"no-cache no-store max-age only-if-cached ttl namespace use-cache "    \
+	"replay"
 
 static struct conf conf = {
 	.cache = {.ttl_ms = 3600000, .namespace = (char *)(uintptr_t)"usual",
-	    .allow_control = (char *)(uintptr_t)ALL},
+	    .allow_control = (char *)(uintptr_t)ALL,
+	    .replay = (char *)(uintptr_t)"20/s"},
 };
 
 /* One header and a cache object, either NULL, under a configuration. */
@@ -52,6 +55,38 @@ test_silence_means_the_configured_way(void **state)
 	assert_true(c.max_age_s == -1);
 	assert_true(c.ttl_ms == 3600000);
 	assert_string_equal(c.namespace, "usual");
+	assert_int_equal(c.replay.kind, CONF_REPLAY_RATE);
+	assert_true(c.replay.value == 20);
+}
+
+static void
+test_pace_of_a_replay(void **state)
+{
+	static const char *const bad[] = {"", "fast", "recorded*", "recorded*0",
+	    "0/s", "10", "10/m", "recorded 4", "instant "};
+	struct err err = ERR_INIT;
+	struct control c;
+	size_t i;
+
+	(void)state;
+	read_one(&c, "X-Cache-Replay", "instant", NULL);
+	assert_int_equal(c.replay.kind, CONF_REPLAY_INSTANT);
+	read_one(&c, "X-Cache-Replay", "recorded", NULL);
+	assert_int_equal(c.replay.kind, CONF_REPLAY_RECORDED);
+	assert_true(c.replay.value == 1);
+	read_one(&c, "x-cache-replay", "recorded\xc3\x97" "4", NULL);
+	assert_int_equal(c.replay.kind, CONF_REPLAY_RECORDED);
+	assert_true(c.replay.value == 4);
+	read_one(&c, "X-Cache-Replay", "2.5/s", NULL);
+	assert_int_equal(c.replay.kind, CONF_REPLAY_RATE);
+	assert_true(c.replay.value == 2.5);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		err_clear(&err);
+		assert_int_equal(
+		    read_one(&c, "X-Cache-Replay", bad[i], &err), -1);
+		assert_int_equal(err.code, ERR_BAD_REQUEST);
+		assert_non_null(strstr(err.text, "X-Cache-Replay"));
+	}
 }
 
 static void
@@ -205,6 +240,7 @@ test_what_callers_may_not_say(void **state)
 	    {"ttl", "X-Cache-TTL", "5", "{\"ttl\":5}"},
 	    {"namespace", "X-Cache-Namespace", "n", "{\"namespace\":\"n\"}"},
 	    {"use-cache", NULL, NULL, "{\"use-cache\":false}"},
+	    {"replay", "X-Cache-Replay", "recorded", NULL},
 	};
 	enum { N = sizeof(cases) / sizeof(cases[0]) };
 	char *all = conf.cache.allow_control;
@@ -312,6 +348,7 @@ main(void)
 	    cmocka_unit_test(test_wrong_objects),
 	    cmocka_unit_test(test_opting_in),
 	    cmocka_unit_test(test_what_callers_may_not_say),
+	    cmocka_unit_test(test_pace_of_a_replay),
 	    cmocka_unit_test(test_directives),
 	    cmocka_unit_test(test_ttl_and_namespace),
 	    cmocka_unit_test(test_what_is_replayed),
