@@ -1,6 +1,8 @@
 /* What libcurl's results mean, in our codes and in plain words. */
 #include "upstream/transfer.h"
 
+#include "base/text.h"
+
 struct row {
 	CURLcode code;
 	enum err_code ours;
@@ -72,7 +74,7 @@ static int
 tell(const struct transfer *t, enum err_code code, const char *words,
     struct err *err)
 {
-	char what[200];
+	char what[256];
 	long os_errno = 0;
 
 	snprintf(what, sizeof(what), "upstream %.60s (%.80s): %s",
@@ -85,11 +87,31 @@ tell(const struct transfer *t, enum err_code code, const char *words,
 	return err_set(err, code, "%s", what);
 }
 
+/*
+ * Of TLS libcurl says more precisely what is wrong: put words and that into
+ * out. It may quote the server's certificate, so bytes that could play
+ * tricks in a log are replaced.
+ */
+static const char *
+with_detail(const struct transfer *t, CURLcode code, const char *words,
+    char *out, size_t size)
+{
+	char detail[CURL_ERROR_SIZE];
+
+	if (t->detail[0] == '\0' || (code != CURLE_SSL_CONNECT_ERROR &&
+	    code != CURLE_PEER_FAILED_VERIFICATION))
+		return words;
+	text_printable(t->detail, detail, sizeof(detail));
+	snprintf(out, size, "%s: %s", words, detail);
+	return out;
+}
+
 int
 transfer_outcome(const struct transfer *t, CURLcode code, struct err *err)
 {
 	const struct row *row = NULL;
 	const char *words;
+	char detailed[CURL_ERROR_SIZE + 64];
 
 	if (t->failure.code != ERR_NONE)
 		return tell(t, t->failure.code, t->failure.text, err);
@@ -103,6 +125,7 @@ transfer_outcome(const struct transfer *t, CURLcode code, struct err *err)
 	words = row == NULL ? NULL : row->words;
 	if (words == NULL)
 		words = t->api->easy_strerror(code);
+	words = with_detail(t, code, words, detailed, sizeof(detailed));
 	return tell(t, row == NULL ? ERR_UPSTREAM_BROKEN : row->ours, words,
 	    err);
 }

@@ -194,8 +194,9 @@ set_safety(struct transfer *t)
 	/* Empty strings keep http_proxy, no_proxy and the like out. */
 	ok = ok && SET(PROXY, u->proxy == NULL ? "" : u->proxy) &&
 	    SET(NOPROXY, "") && SET(SUPPRESS_CONNECT_HEADERS, 1L);
+	/* Instead of the system's: its folder would be searched as well. */
 	if (u->ca_file != NULL && u->ca_file[0] != '\0')
-		ok = ok && SET(CAINFO, u->ca_file);
+		ok = ok && SET(CAINFO, u->ca_file) && SET(CAPATH, (char *)NULL);
 	return ok;
 }
 
@@ -222,7 +223,8 @@ set_callbacks(struct transfer *t)
 	__typeof__(t->api->easy_setopt) set = t->api->easy_setopt;
 	CURL *easy = t->handle->easy;
 
-	return SET(HEADERFUNCTION, transfer_on_header) &&
+	return SET(ERRORBUFFER, t->detail) &&
+	    SET(HEADERFUNCTION, transfer_on_header) &&
 	    SET(HEADERDATA, t) && SET(WRITEFUNCTION, transfer_on_data) &&
 	    SET(WRITEDATA, t) && SET(PREREQFUNCTION, transfer_on_connected) &&
 	    SET(PREREQDATA, t);

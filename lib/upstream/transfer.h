@@ -26,6 +26,7 @@ struct transfer {
 	struct buf pending;   /* body bytes of this network read */
 	struct err failure;   /* found by us, not by libcurl */
 	char host[128];       /* for messages */
+	char detail[CURL_ERROR_SIZE]; /* what libcurl says of a failure */
 	bool connected;       /* the request is going out */
 	bool got_data;
 	int watch_fd;
