@@ -18,6 +18,9 @@ _Static_assert(PREFIX_BYTES + 1 + 2 * TAG_BYTES < NAMES_SPACE, "room");
 /* "r1:" space ":" key ":" generation ":" a number of up to 10 digits */
 _Static_assert(3 + PLAIN_MAX + 1 + 2 * CACHE_KEY_BYTES + 1 +
     2 * ENTRY_GENERATION_BYTES + 1 + 10 < NAMES_BYTES, "room");
+/* The same with ":f" id ":" a number; the lock's name is shorter. */
+_Static_assert(3 + PLAIN_MAX + 1 + 2 * CACHE_KEY_BYTES + 2 +
+    2 * FLIGHT_ID_BYTES + 1 + 10 < NAMES_BYTES, "room");
 
 int
 names_space(char out[NAMES_SPACE], const char *ns)
@@ -62,4 +65,34 @@ void
 names_epoch(char out[NAMES_BYTES], const char *space)
 {
 	snprintf(out, NAMES_BYTES, "r1:%s:epoch", space);
+}
+
+void
+names_lock(char out[NAMES_BYTES], const char *manifest,
+    const uint8_t epoch[ENTRY_EPOCH_BYTES])
+{
+	char hex[2 * ENTRY_EPOCH_BYTES + 1];
+
+	text_hex(epoch, ENTRY_EPOCH_BYTES, hex);
+	snprintf(out, NAMES_BYTES, "%s:e%s:lock", manifest, hex);
+}
+
+void
+names_flight(char out[NAMES_BYTES], const char *manifest,
+    const uint8_t id[FLIGHT_ID_BYTES], const char *what)
+{
+	char hex[2 * FLIGHT_ID_BYTES + 1];
+
+	text_hex(id, FLIGHT_ID_BYTES, hex);
+	snprintf(out, NAMES_BYTES, "%s:f%s:%s", manifest, hex, what);
+}
+
+void
+names_segment(char out[NAMES_BYTES], const char *manifest,
+    const uint8_t id[FLIGHT_ID_BYTES], uint32_t n)
+{
+	char number[11];
+
+	snprintf(number, sizeof(number), "%u", n);
+	names_flight(out, manifest, id, number);
 }

@@ -12,7 +12,8 @@
 
 enum {
 	NAMES_SPACE = 49,  /* bytes of a sanitised namespace, with its NUL */
-	NAMES_BYTES = 160  /* bytes of the longest name, with its NUL */
+	NAMES_BYTES = 176, /* bytes of the longest name, with its NUL */
+	FLIGHT_ID_BYTES = 16
 };
 
 /*
@@ -33,5 +34,17 @@ void names_chunk(char out[NAMES_BYTES], const char *manifest,
 
 /* r1:<space>:epoch. */
 void names_epoch(char out[NAMES_BYTES], const char *space);
+
+/* <manifest>:e<epoch>:lock, who leads the flight of a question. */
+void names_lock(char out[NAMES_BYTES], const char *manifest,
+    const uint8_t epoch[ENTRY_EPOCH_BYTES]);
+
+/* <manifest>:f<id>:<what>, what being of 10 bytes at most. */
+void names_flight(char out[NAMES_BYTES], const char *manifest,
+    const uint8_t id[FLIGHT_ID_BYTES], const char *what);
+
+/* <manifest>:f<id>:<n>, a segment of a flight. */
+void names_segment(char out[NAMES_BYTES], const char *manifest,
+    const uint8_t id[FLIGHT_ID_BYTES], uint32_t n);
 
 #endif

@@ -1,0 +1,216 @@
+#include "cache/flight_private.h"
+
+#include "base/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	LEASE_MIN_MS = 100,
+	LEASE_MAX_MS = 3600 * 1000,
+	LOCK_SLACK_S = 2, /* memcached ends what lives up to a second early */
+	ENTER_TRIES = 4
+};
+
+static const struct flight_clock real_clock = {
+    .steady_us = clock_steady_us,
+    .wall_ms = clock_wall_ms,
+};
+
+struct flight *
+flight_new(struct cache *cache, const char *ns,
+    const uint8_t key[CACHE_KEY_BYTES], const struct cache_found *found,
+    const struct flight_config *config)
+{
+	struct flight *f;
+
+	if (!found->epoch_known)
+		return NULL;
+	f = calloc(1, sizeof(*f));
+	if (f == NULL || question_name(&f->names, ns, key) == -1) {
+		free(f);
+		return NULL;
+	}
+	names_lock(f->lock, f->names.manifest, found->epoch);
+	f->store = cache_store(cache);
+	f->config = *config;
+	if (f->config.lease_ms < LEASE_MIN_MS)
+		f->config.lease_ms = LEASE_MIN_MS;
+	if (f->config.lease_ms > LEASE_MAX_MS)
+		f->config.lease_ms = LEASE_MAX_MS;
+	f->clock = &real_clock;
+	buf_init(&f->scratch, RECORD_SEGMENT_MAX + RECORD_SEGMENT_OVERHEAD);
+	return f;
+}
+
+void
+flight_free(struct flight *f)
+{
+	if (f == NULL)
+		return;
+	flight_lead_end(f, FLIGHT_ABANDONED, NULL);
+	flight_lead_fini(&f->lead);
+	flight_follow_fini(&f->follow);
+	buf_fini(&f->scratch);
+	free(f);
+}
+
+int64_t
+flight_beat_us(const struct flight *f)
+{
+	return f->config.lease_ms * 1000 / 5;
+}
+
+int64_t
+flight_death_us(const struct flight *f)
+{
+	return 4 * flight_beat_us(f);
+}
+
+int64_t
+flight_lease_s(const struct flight *f)
+{
+	return (f->config.lease_ms + 999) / 1000;
+}
+
+/* ---- the lock ------------------------------------------------------------ */
+
+enum store_result
+flight_put_scratch(struct flight *f, const char *name, int64_t ttl_s)
+{
+	return store_set(f->store, f->names.manifest, name, f->scratch.data,
+	    f->scratch.len, ttl_s);
+}
+
+enum store_result
+flight_put_lock(struct flight *f, bool add)
+{
+	int64_t ttl_s = flight_lease_s(f) + LOCK_SLACK_S;
+
+	buf_reset(&f->scratch);
+	if (record_mark_write(&f->scratch, RECORD_LOCK, f->id, 0) == -1)
+		return STORE_DOWN;
+	if (!add)
+		return flight_put_scratch(f, f->lock, ttl_s);
+	return store_add(f->store, f->names.manifest, f->lock,
+	    f->scratch.data, f->scratch.len, ttl_s);
+}
+
+enum flight_lock
+flight_read_lock(struct flight *f, uint8_t id[FLIGHT_ID_BYTES])
+{
+	struct store_value v = {.name = f->lock};
+	enum flight_lock lock = LOCK_HELD;
+
+	if (store_get(f->store, f->names.manifest, &v, 1, RECORD_HEAD_MAX) ==
+	    STORE_DOWN)
+		lock = LOCK_DOWN;
+	else if (v.result != STORE_OK)
+		lock = LOCK_ABSENT;
+	else if (!record_lock_read(v.data, v.len, id))
+		lock = LOCK_ODD;
+	free(v.data);
+	return lock;
+}
+
+enum store_result
+flight_be_heir(struct flight *f, const uint8_t id[FLIGHT_ID_BYTES])
+{
+	char name[NAMES_BYTES];
+
+	names_flight(name, f->names.manifest, id, "heir");
+	buf_reset(&f->scratch);
+	if (record_mark_write(&f->scratch, RECORD_HEIR, id, 0) == -1)
+		return STORE_DOWN;
+	return store_add(f->store, f->names.manifest, name, f->scratch.data,
+	    f->scratch.len, flight_lease_s(f));
+}
+
+/* ---- who leads ----------------------------------------------------------- */
+
+/* What one try to take part came to. */
+enum attempt { LEADS, FOLLOWS, STAYS_OUT, TRY_AGAIN };
+
+/*
+ * The lock is that of a dead flight: take its place, if we are the heir.
+ * Whoever is not waits for what the heir does.
+ */
+static enum attempt
+inherit(struct flight *f, const uint8_t dead[FLIGHT_ID_BYTES])
+{
+	uint8_t id[FLIGHT_ID_BYTES] = {0};
+	enum flight_lock lock;
+
+	switch (flight_be_heir(f, dead)) {
+	case STORE_OK:
+		break;
+	case STORE_ABSENT:
+		flight_follow_begin(f, dead);
+		f->follow.waits_for_heir = true;
+		return FOLLOWS;
+	default:
+		return STAYS_OUT;
+	}
+	/* Another heir may have come and gone since we read it. */
+	lock = flight_read_lock(f, id);
+	if (lock == LOCK_HELD && memcmp(id, dead, sizeof(id)) != 0)
+		return TRY_AGAIN;
+	if (lock == LOCK_ABSENT)
+		return TRY_AGAIN;
+	return lock != LOCK_DOWN && flight_put_lock(f, false) == STORE_OK
+	    ? LEADS : STAYS_OUT;
+}
+
+static enum attempt
+attempt(struct flight *f)
+{
+	uint8_t id[FLIGHT_ID_BYTES] = {0};
+	enum store_result result = flight_put_lock(f, true);
+
+	if (result == STORE_OK)
+		return LEADS;
+	if (result != STORE_ABSENT)
+		return STAYS_OUT;
+	switch (flight_read_lock(f, id)) {
+	case LOCK_DOWN:
+		return STAYS_OUT;
+	case LOCK_ABSENT:
+		return TRY_AGAIN;
+	case LOCK_ODD:
+		/* Nobody's: its heir is the heir of the id that is zero. */
+		memset(id, 0, sizeof(id));
+		return inherit(f, id);
+	case LOCK_HELD:
+		break;
+	}
+	/* Only the answer to our own add was lost. */
+	if (memcmp(id, f->id, sizeof(id)) == 0)
+		return LEADS;
+	if (f->knows_dead && memcmp(id, f->dead, sizeof(id)) == 0)
+		return inherit(f, id);
+	flight_follow_begin(f, id);
+	return FOLLOWS;
+}
+
+enum flight_role
+flight_enter(struct flight *f)
+{
+	enum attempt outcome = TRY_AGAIN;
+	int i;
+
+	flight_lead_end(f, FLIGHT_ABANDONED, NULL);
+	if (f->part == PART_FOLLOWS && f->follow.told != FLIGHT_LEADING) {
+		f->knows_dead = true;
+		memcpy(f->dead, f->id, sizeof(f->dead));
+	}
+	f->part = PART_NONE;
+	if (digest_random(f->id, sizeof(f->id)) == -1)
+		return FLIGHT_ALONE;
+	for (i = 0; i < ENTER_TRIES && outcome == TRY_AGAIN; i++)
+		outcome = attempt(f);
+	if (outcome == LEADS)
+		flight_lead_begin(f);
+	return outcome == LEADS ? FLIGHT_LEAD
+	    : outcome == FOLLOWS ? FLIGHT_FOLLOW
+	    : FLIGHT_ALONE;
+}

@@ -1,0 +1,135 @@
+/*
+ * What the files behind cache/flight.h share. Private to the cache room.
+ */
+#ifndef CACHE_FLIGHT_PRIVATE_H
+#define CACHE_FLIGHT_PRIVATE_H
+
+#include "cache/cache_private.h"
+#include "cache/flight.h"
+#include "cache/flight_record.h"
+
+/* Where the time comes from: base/clock.h, but in tests of the flight. */
+struct flight_clock {
+	int64_t (*steady_us)(void);
+	int64_t (*wall_ms)(void);
+};
+
+/* A number that followers renew, as its reader knows it. */
+struct flight_joined {
+	bool known;
+	uint64_t number;
+	int64_t since_us; /* it has been so since then, as far as seen */
+};
+
+struct flight_lead {
+	bool ended;
+	bool given_up;       /* it cannot be told to followers: silent */
+	bool deposed;        /* somebody else has the lock */
+	bool released;       /* nobody may join any more */
+	bool dirty;          /* there is something not yet published */
+	bool has_head;
+	bool head_written;
+	struct buf head;     /* the value */
+	uint64_t beat;
+	/*
+	 * The body: segments first to n - 1 are in the store, the rest is
+	 * open. starts[i] is where segment first + i begins; the one after
+	 * the last of them where the open part does.
+	 */
+	uint32_t first, n;
+	uint64_t *starts;
+	size_t starts_cap;
+	uint32_t heal;       /* segments from here to n - 1 are to be written
+				again; n: none */
+	struct buf open;
+	size_t cut;          /* bytes of open that are segment n, once it was
+				tried to write it: it stays as it is; or 0 */
+	int64_t published_us, checked_us;
+	int64_t retry_us;    /* leave the store alone until then */
+	struct flight_joined joined;
+};
+
+struct flight_follow {
+	enum flight_state told; /* other than FLIGHT_LEADING: the end */
+	struct err err;
+	bool waits_for_heir; /* the leader is dead, another took its place */
+	int64_t heir_us;     /* since when it waits for that */
+	bool lives;          /* the leader was seen to live */
+	bool has_state;
+	struct record_state state;
+	char *state_value;   /* what it borrows from; owned */
+	bool has_head;
+	struct flight_head head;
+	char *head_value;    /* likewise */
+	struct text_pair *pairs;
+	uint32_t next;       /* the first segment not given out as a whole */
+	uint64_t next_at;    /* where it begins */
+	uint64_t pos;        /* all before was given out */
+	struct buf out;      /* for flight_news */
+	bool missing;        /* the store has lost what is wanted next */
+	int64_t polled_us;
+	int64_t silent_us;   /* time spent watching without a sign of life */
+	int64_t missing_us;  /* likewise, in want of something lost */
+	int64_t wait_ms;
+	struct flight_joined joined;
+};
+
+enum flight_part { PART_NONE, PART_LEADS, PART_FOLLOWS };
+
+struct flight {
+	struct store *store;
+	struct question names;
+	char lock[NAMES_BYTES];
+	struct flight_config config;
+	const struct flight_clock *clock;
+	enum flight_part part;
+	uint8_t id[FLIGHT_ID_BYTES];   /* of the flight it is part of */
+	bool knows_dead;
+	uint8_t dead[FLIGHT_ID_BYTES]; /* one that came to an end */
+	struct buf scratch;            /* a value to be written */
+	struct flight_lead lead;
+	struct flight_follow follow;
+};
+
+enum {
+	FLIGHT_LASTING_S = 300 /* values live so long after their writing */
+};
+
+/* What a look at the lock has shown. */
+enum flight_lock { LOCK_DOWN, LOCK_ABSENT, LOCK_ODD, LOCK_HELD };
+
+/* All of one thread at a time, as the flight itself. */
+
+/* The sign of life comes so often; and the lease in seconds, rounded up. */
+int64_t flight_beat_us(const struct flight *f);
+int64_t flight_lease_s(const struct flight *f);
+/* A leader silent for so long is dead. */
+int64_t flight_death_us(const struct flight *f);
+
+/* Set a value of the flight's group from scratch. */
+enum store_result flight_put_scratch(struct flight *f, const char *name,
+    int64_t ttl_s);
+
+/* Write the lock with our id; add: only where there is none. */
+enum store_result flight_put_lock(struct flight *f, bool add);
+
+/* Read the lock; whose, where it is LOCK_HELD. */
+enum flight_lock flight_read_lock(struct flight *f,
+    uint8_t id[FLIGHT_ID_BYTES]);
+
+/*
+ * Take the right to let go or replace the lock of a flight: STORE_ABSENT
+ * when somebody else has it. It runs out with the lease.
+ */
+enum store_result flight_be_heir(struct flight *f,
+    const uint8_t id[FLIGHT_ID_BYTES]);
+
+/* Begin to lead under f->id, the lock being set, or to follow id. */
+void flight_lead_begin(struct flight *f);
+void flight_follow_begin(struct flight *f, const uint8_t id[FLIGHT_ID_BYTES]);
+
+/* Free what the parts hold. */
+void flight_lead_fini(struct flight_lead *l);
+void flight_follow_fini(struct flight_follow *w);
+
+#endif
