@@ -118,6 +118,9 @@ take(struct http_cache_control *out, const struct directive *d)
 		out->no_store = true;
 	else if (is_named(d, "private"))
 		out->is_private = true;
+	else if (is_named(d, "must-revalidate") ||
+	    is_named(d, "proxy-revalidate"))
+		out->must_revalidate = true;
 	else if (is_named(d, "only-if-cached"))
 		out->only_if_cached = true;
 	else if (is_named(d, "max-age")) {

@@ -13,6 +13,7 @@ struct http_cache_control {
 	bool no_cache;
 	bool no_store;
 	bool is_private;
+	bool must_revalidate; /* or proxy-revalidate */
 	bool only_if_cached;
 	int64_t max_age_s; /* -1: not given; a malformed one counts as 0 */
 };

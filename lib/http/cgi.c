@@ -3,9 +3,12 @@
 #include "http/env.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* For a standard output that somebody made non-blocking. */
@@ -164,4 +167,50 @@ http_cgi_end(struct http_cgi *c, bool broken)
 		return 0;
 	http_conn_drain(&c->conn);
 	return http_conn_flush(&c->conn);
+}
+
+/* Let go of what the web server waits for; a log file may stay. */
+static int
+let_go_of_server(void)
+{
+	struct stat st;
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int rc = 0;
+
+	if (fd == -1)
+		return -1;
+	if (dup2(fd, STDIN_FILENO) == -1 || dup2(fd, STDOUT_FILENO) == -1)
+		rc = -1;
+	if ((fstat(STDERR_FILENO, &st) == -1 || !S_ISREG(st.st_mode)) &&
+	    dup2(fd, STDERR_FILENO) == -1)
+		rc = -1;
+	if (fd > STDERR_FILENO)
+		close(fd);
+	return rc;
+}
+
+int
+http_cgi_detach(void)
+{
+	sigset_t term;
+
+	if (let_go_of_server() == -1)
+		return -1;
+	switch (fork()) {
+	case -1:
+		return -1;
+	case 0:
+		break;
+	default:
+		/*
+		 * Without a farewell: the connections to other servers are
+		 * the child's from here on.
+		 */
+		_exit(0);
+	}
+	setsid();
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(SIG_UNBLOCK, &term, NULL);
+	return 0;
 }

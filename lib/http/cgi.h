@@ -38,4 +38,14 @@ void http_cgi_init(struct http_cgi *c, char *const *envp, int in_fd,
  */
 int http_cgi_end(struct http_cgi *c, bool broken);
 
+/*
+ * Go on without the web server, which waits for the end of standard output
+ * and of the process, and may kill it: a child in a session of its own goes
+ * on, while this process exits with 0. Standard input and output become
+ * /dev/null, and so does standard error unless it is a file. SIGTERM ends
+ * the child. What is open stays so, for the child alone. 0 in the child, -1
+ * when there could be none. The process must have one thread.
+ */
+int http_cgi_detach(void);
+
 #endif

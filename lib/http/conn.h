@@ -24,6 +24,15 @@ struct http_conn {
 	int64_t ready_us;      /* steady clock: when it came; 0: just now */
 	uint64_t bytes_read;   /* of the body */
 	uint64_t bytes_written;
+	/*
+	 * What the handler wants done once the exchange has ended, so that
+	 * nobody waits for it; NULL: nothing. Called exactly once, on the
+	 * thread that served, or (CGI) in a process without the web server.
+	 * allowed: whether there is time for it; if not, it only frees arg.
+	 * The connection is gone by then.
+	 */
+	void (*after)(void *arg, bool allowed);
+	void *after_arg;
 };
 
 struct http_conn_ops {

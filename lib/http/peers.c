@@ -22,6 +22,7 @@ struct http_peers {
 	int n_queued;
 	int n_open;
 	int n_served;             /* taken and not given back */
+	int n_aside;              /* workers that do something else */
 	int n_idle;               /* workers in http_peers_take's wait */
 	bool overdue_asleep;      /* it waits without a limit */
 	bool wake_asked;
@@ -195,7 +196,7 @@ http_peers_look(struct http_peers *p, bool ask)
 	pthread_mutex_lock(&p->mutex);
 	state.open = p->n_open;
 	state.spare = p->n_idle - p->n_queued;
-	state.in_air = p->n_queued > 0 || p->n_served > 0;
+	state.in_air = p->n_queued > 0 || p->n_served > 0 || p->n_aside > 0;
 	if (ask)
 		p->wake_asked = true;
 	pthread_mutex_unlock(&p->mutex);
@@ -337,6 +338,29 @@ http_peers_drop(struct http_peers *p, struct http_peer *peer, bool close_fd)
 	pthread_mutex_lock(&p->mutex);
 	p->n_served--;
 	forget_locked(p, peer, false);
+	if (p->stopping)
+		wake_locked(p);
+	pthread_mutex_unlock(&p->mutex);
+}
+
+bool
+http_peers_begin_aside(struct http_peers *p, int threads)
+{
+	bool may;
+
+	pthread_mutex_lock(&p->mutex);
+	may = !p->stopping && p->n_aside < (threads + 1) / 2;
+	if (may)
+		p->n_aside++;
+	pthread_mutex_unlock(&p->mutex);
+	return may;
+}
+
+void
+http_peers_end_aside(struct http_peers *p)
+{
+	pthread_mutex_lock(&p->mutex);
+	p->n_aside--;
 	if (p->stopping)
 		wake_locked(p);
 	pthread_mutex_unlock(&p->mutex);

@@ -61,7 +61,7 @@ bool http_peers_evict(struct http_peers *p);
 struct http_peers_state {
 	int open;     /* connections, in whatever state */
 	int spare;    /* idle workers that no queued connection waits for */
-	bool in_air;  /* something is queued or being served */
+	bool in_air;  /* something is queued, being served or done aside */
 };
 
 /*
@@ -95,6 +95,17 @@ bool http_peers_stopping(struct http_peers *p);
 
 /* Give a connection back until it is readable. It may be closed instead. */
 void http_peers_park(struct http_peers *p, struct http_peer *peer);
+
+/*
+ * The worker is about to give its connection back, and to do something else
+ * before it takes another: until http_peers_end_aside that counts as being
+ * in the air. False when it must not, because the process is to stop or
+ * half of threads (rounded up) do so already.
+ */
+bool http_peers_begin_aside(struct http_peers *p, int threads);
+
+/* It is done with that. */
+void http_peers_end_aside(struct http_peers *p);
 
 /*
  * Forget a connection. close_fd: its descriptor is still open; close it.

@@ -389,6 +389,34 @@ http_request_parse(struct http_request *req, char *const *envp,
 	return result;
 }
 
+/* NULL stays NULL. */
+static int
+copy_string(char **out, const char *s)
+{
+	*out = s != NULL ? strdup(s) : NULL;
+	return s == NULL || *out != NULL ? 0 : -1;
+}
+
+int
+http_request_copy(struct http_request *out, const struct http_request *req)
+{
+	const struct http_header *h = req->headers.list;
+	size_t i;
+	int result = 0;
+
+	memset(out, 0, sizeof(*out));
+	http_headers_init(&out->headers);
+	result |= copy_string(&out->method, req->method);
+	result |= copy_string(&out->path, req->path);
+	result |= copy_string(&out->query, req->query);
+	result |= copy_string(&out->client, req->client);
+	out->content_length = req->content_length;
+	for (i = 0; i < req->headers.count; i++)
+		result |= http_headers_add(&out->headers, h[i].name,
+		    h[i].value);
+	return result;
+}
+
 void
 http_request_fini(struct http_request *req)
 {

@@ -39,6 +39,13 @@ struct http_request {
 int http_request_parse(struct http_request *req, char *const *envp,
     const char *base_path, struct err *err);
 
+/*
+ * Copy a request that was parsed. 0, or -1: memory; the caller ends with
+ * http_request_fini in either case. Any thread.
+ */
+int http_request_copy(struct http_request *out,
+    const struct http_request *req);
+
 /* Free all of it. */
 void http_request_fini(struct http_request *req);
 

@@ -88,23 +88,15 @@ await_last(int fd)
 	return look_at(fd);
 }
 
+/* End the exchange and give the connection back. */
 static void
-serve_request(struct worker *w, struct http_peer *peer)
+give_back(struct worker *w, struct http_peer *peer, bool broken)
 {
 	const struct http_server_config *config = &w->server->config;
 	struct http_peers *peers = w->server->peers;
-	int64_t ready_us = peer->ready_us;
-	struct http_conn *conn = http_fcgi_begin(w->fcgi, peer->fd);
-	enum http_outcome outcome;
 
-	if (conn == NULL) {
-		http_peers_drop(peers, peer, false);
-		return;
-	}
-	conn->ready_us = ready_us;
-	outcome = config->handler(conn, w->overflow, config->ctx);
 	peer->fresh = false;
-	if (!http_fcgi_end(w->fcgi, outcome == HTTP_BROKEN)) {
+	if (!http_fcgi_end(w->fcgi, broken)) {
 		http_peers_drop(peers, peer, false);
 		return;
 	}
@@ -112,6 +104,36 @@ serve_request(struct worker *w, struct http_peer *peer)
 		http_socket_timeouts(peer->fd, config->io_timeout_ms,
 		    config->io_timeout_ms);
 	http_peers_park(peers, peer);
+}
+
+static void
+serve_request(struct worker *w, struct http_peer *peer)
+{
+	const struct http_server_config *config = &w->server->config;
+	struct http_peers *peers = w->server->peers;
+	int64_t ready_us = peer->ready_us;
+	struct http_conn *conn = http_fcgi_begin(w->fcgi, peer->fd);
+	void (*after)(void *arg, bool allowed);
+	void *after_arg;
+	bool broken, aside;
+
+	if (conn == NULL) {
+		http_peers_drop(peers, peer, false);
+		return;
+	}
+	conn->ready_us = ready_us;
+	broken = config->handler(conn, w->overflow, config->ctx) ==
+	    HTTP_BROKEN;
+	after = conn->after;
+	after_arg = conn->after_arg;
+	/* Begun first, so that a drain never sees this worker idle. */
+	aside = after != NULL && !w->overflow &&
+	    http_peers_begin_aside(peers, config->threads);
+	give_back(w, peer, broken);
+	if (after != NULL)
+		after(after_arg, aside);
+	if (aside)
+		http_peers_end_aside(peers);
 }
 
 static void
@@ -458,5 +480,8 @@ http_server_run_cgi(http_handler *handler, void *ctx)
 	    signalfd(-1, &leave, SFD_CLOEXEC | SFD_NONBLOCK));
 	broken = handler(&cgi.conn, false, ctx) == HTTP_BROKEN;
 	http_cgi_end(&cgi, broken);
+	if (cgi.conn.after != NULL)
+		cgi.conn.after(cgi.conn.after_arg,
+		    !broken && http_cgi_detach() == 0);
 	return broken ? 1 : 0;
 }

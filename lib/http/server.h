@@ -58,6 +58,9 @@ int http_server_run(const struct http_server_config *config, bool *all_done,
 /*
  * Serve the one CGI request of this process with environ, stdin and
  * stdout. Returns the exit status: 0, or 1 when the response was broken.
+ * Where the handler wants something done afterwards (struct http_conn), it
+ * returns in a process that the web server does not know: see
+ * http_cgi_detach.
  */
 int http_server_run_cgi(http_handler *handler, void *ctx);
 

@@ -3,6 +3,7 @@
 #include "http/response.h"
 #include "http/server.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -142,7 +143,38 @@ struct plan {
 	size_t repeat; /* of the request's body, for the answer */
 	bool broken;
 	bool wait_for_signal;
+	bool afterwards; /* something is to be done then */
+	int said[2];     /* by what is done afterwards */
+	int release[2];  /* and when it may end */
+	int err_fd;      /* standard error, or 0: the test's */
 };
+
+/* What is said afterwards, and once more at its end. */
+struct saying {
+	pid_t pid, session;
+	bool allowed;
+};
+
+static void
+afterwards(void *arg, bool allowed)
+{
+	const struct plan *plan = arg;
+	struct saying s;
+	char byte;
+
+	memset(&s, 0, sizeof(s));
+	s.pid = getpid();
+	s.session = getsid(0);
+	s.allowed = allowed;
+	close(plan->said[0]);
+	close(plan->release[1]);
+	if (write(plan->said[1], &s, sizeof(s)) != sizeof(s) ||
+	    write(STDOUT_FILENO, "lost", 4) != 4 ||
+	    read(plan->release[0], &byte, 1) != 1 ||
+	    write(STDERR_FILENO, "said", 4) != 4 ||
+	    write(plan->said[1], &s, sizeof(s)) != sizeof(s))
+		_exit(97);
+}
 
 static enum http_outcome
 handle(struct http_conn *c, bool overloaded, void *ctx)
@@ -154,6 +186,10 @@ handle(struct http_conn *c, bool overloaded, void *ctx)
 
 	if (overloaded)
 		return HTTP_BROKEN;
+	if (plan->afterwards) {
+		c->after = afterwards;
+		c->after_arg = ctx;
+	}
 	buf_init(&in, 1 << 20);
 	http_response_init(&r, c, false);
 	if (http_conn_read_all(c, &in, NULL) == -1)
@@ -194,6 +230,10 @@ spawn(struct pipes *p, struct plan *plan, const char *length)
 	}
 	dup2(p->in[0], STDIN_FILENO);
 	dup2(p->out[1], STDOUT_FILENO);
+	if (plan->err_fd != 0) {
+		dup2(plan->err_fd, STDERR_FILENO);
+		close(plan->err_fd);
+	}
 	close_all(p);
 	setenv("REQUEST_METHOD", "POST", 1);
 	setenv("CONTENT_LENGTH", length, 1);
@@ -290,6 +330,130 @@ sigterm_says_that_the_client_left(void **state)
 	close(p.out[0]);
 }
 
+/* ---- what is done afterwards --------------------------------------------- */
+
+/* Begin it with this standard error; its pipes and the answer are the rest. */
+static struct saying
+begin_afterwards(struct plan *plan, int err_fd)
+{
+	struct pipes p = pipes_open();
+	struct saying s;
+	struct buf out;
+	pid_t pid;
+
+	memset(plan, 0, sizeof(*plan));
+	plan->repeat = 2;
+	plan->afterwards = true;
+	plan->err_fd = err_fd;
+	assert_int_equal(pipe(plan->said), 0);
+	assert_int_equal(pipe(plan->release), 0);
+	pid = spawn(&p, plan, "3");
+	close(plan->said[1]);
+	close(plan->release[0]);
+	assert_int_equal(write(p.in[1], "abc", 3), 3);
+	/* The web server sees the end of output and process all the same. */
+	read_output(p.out[0], &out);
+	assert_int_equal(await_exit(pid), 0);
+	assert_int_equal(out.len, strlen("Status: 200 OK\r\n\r\nabcabc"));
+	buf_fini(&out);
+	close(p.in[1]);
+	assert_int_equal(read(plan->said[0], &s, sizeof(s)), sizeof(s));
+	assert_true(s.allowed);
+	assert_int_not_equal(s.pid, pid);
+	assert_int_equal(s.session, s.pid);
+	return s;
+}
+
+/* It has ended, and said so or not. */
+static void
+end_afterwards(struct plan *plan, bool said)
+{
+	struct saying s;
+	ssize_t n = read(plan->said[0], &s, sizeof(s));
+
+	assert_int_equal(n, said ? sizeof(s) : 0);
+	if (said)
+		assert_int_equal(read(plan->said[0], &s, sizeof(s)), 0);
+	close(plan->said[0]);
+	close(plan->release[1]);
+}
+
+static void
+what_is_done_afterwards_holds_no_server(void **state)
+{
+	struct plan plan;
+	int err[2];
+	char byte;
+
+	(void)state;
+	assert_int_equal(pipe(err), 0);
+	/* So that the child does not hold the reading end. */
+	assert_int_equal(fcntl(err[0], F_SETFD, FD_CLOEXEC), 0);
+	begin_afterwards(&plan, err[1]);
+	close(err[1]);
+	assert_int_equal(read(err[0], &byte, 1), 0);
+	assert_int_equal(write(plan.release[1], "x", 1), 1);
+	end_afterwards(&plan, true);
+	close(err[0]);
+}
+
+static void
+a_log_file_hears_what_is_done_afterwards(void **state)
+{
+	FILE *log = tmpfile();
+	struct plan plan;
+	char text[8] = "";
+
+	(void)state;
+	assert_non_null(log);
+	begin_afterwards(&plan, fileno(log));
+	assert_int_equal(write(plan.release[1], "x", 1), 1);
+	end_afterwards(&plan, true);
+	assert_int_equal(pread(fileno(log), text, sizeof(text), 0), 4);
+	assert_string_equal(text, "said");
+	fclose(log);
+}
+
+static void
+sigterm_ends_what_is_done_afterwards(void **state)
+{
+	struct saying s;
+	struct plan plan;
+
+	(void)state;
+	s = begin_afterwards(&plan, 0);
+	kill(s.pid, SIGTERM);
+	end_afterwards(&plan, false);
+}
+
+/* Nothing is done after a broken answer, but what was kept for it is freed. */
+static void
+nothing_follows_a_broken_answer(void **state)
+{
+	struct plan plan = {.broken = true, .afterwards = true};
+	struct pipes p = pipes_open();
+	struct saying s;
+	struct buf out;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe(plan.said), 0);
+	assert_int_equal(pipe(plan.release), 0);
+	assert_int_equal(write(plan.release[1], "x", 1), 1);
+	pid = spawn(&p, &plan, "0");
+	assert_int_equal(read(plan.said[0], &s, sizeof(s)), sizeof(s));
+	assert_false(s.allowed);
+	assert_int_equal(s.pid, pid);
+	read_output(p.out[0], &out);
+	buf_fini(&out);
+	assert_int_equal(WEXITSTATUS(await_exit(pid)), 1);
+	close(p.in[1]);
+	close(plan.said[0]);
+	close(plan.said[1]);
+	close(plan.release[0]);
+	close(plan.release[1]);
+}
+
 int
 main(void)
 {
@@ -299,6 +463,10 @@ main(void)
 		cmocka_unit_test(a_request_is_answered),
 		cmocka_unit_test(a_broken_answer_ends_in_failure),
 		cmocka_unit_test(sigterm_says_that_the_client_left),
+		cmocka_unit_test(what_is_done_afterwards_holds_no_server),
+		cmocka_unit_test(a_log_file_hears_what_is_done_afterwards),
+		cmocka_unit_test(sigterm_ends_what_is_done_afterwards),
+		cmocka_unit_test(nothing_follows_a_broken_answer),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -214,8 +214,12 @@ struct control_case {
 	struct http_cache_control want;
 };
 
-#define C(no_cache, no_store, priv, only, age) \
-	{no_cache, no_store, priv, only, age}
+#define C(cache, store, priv, only, age)                                       \
+	{                                                                      \
+		.no_cache = (cache), .no_store = (store),                      \
+		.is_private = (priv), .only_if_cached = (only),                \
+		.max_age_s = (age)                                             \
+	}
 
 static const struct control_case control_cases[] = {
 	{NULL, NULL, C(0, 0, 0, 0, -1)},
@@ -245,6 +249,9 @@ static const struct control_case control_cases[] = {
 	{"x=\"never closed, no-store", NULL, C(0, 1, 0, 0, -1)},
 	{",,, ,no-store", NULL, C(0, 1, 0, 0, -1)},
 	{"x=\"a\\", NULL, C(0, 0, 0, 0, -1)},
+	{"must-revalidate", NULL, {.must_revalidate = true, .max_age_s = -1}},
+	{"public", "Proxy-Revalidate=1",
+	    {.must_revalidate = true, .max_age_s = -1}},
 };
 
 static void
@@ -269,6 +276,7 @@ cache_control_is_read(void **state)
 		    got.no_store != c->want.no_store ||
 		    got.is_private != c->want.is_private ||
 		    got.only_if_cached != c->want.only_if_cached ||
+		    got.must_revalidate != c->want.must_revalidate ||
 		    got.max_age_s != c->want.max_age_s)
 			fail_msg("case %zu: %s", i, c->first);
 		http_headers_fini(&h);

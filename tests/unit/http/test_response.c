@@ -69,8 +69,11 @@ memory_peer_left(struct http_conn *c)
 }
 
 static const struct http_conn_ops memory_ops = {
-	memory_read, memory_write, memory_flush, memory_watch_fd,
-	memory_peer_left
+	.read = memory_read,
+	.write = memory_write,
+	.flush = memory_flush,
+	.watch_fd = memory_watch_fd,
+	.peer_left = memory_peer_left
 };
 
 static void

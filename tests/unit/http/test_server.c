@@ -76,9 +76,22 @@ hold(const struct site *s)
 		_exit(FAILED);
 }
 
+/* Done aside: hold a worker that has answered, or say that it must not be. */
+static void
+aside(void *arg, bool allowed)
+{
+	const struct site *s = arg;
+	pid_t never = -1;
+
+	if (allowed)
+		hold(s);
+	else if (write(s->entered[1], &never, sizeof(never)) != sizeof(never))
+		_exit(FAILED);
+}
+
 /*
  * Answers with the body, or as the path says: /pid, /hold (with the pid,
- * once released), /broken.
+ * once released), /broken, /aside (and something to do afterwards).
  */
 static enum http_outcome
 handle(struct http_conn *c, bool overloaded, void *ctx)
@@ -97,6 +110,10 @@ handle(struct http_conn *c, bool overloaded, void *ctx)
 	broken = strcmp(req.path, "/broken") == 0;
 	if (!overloaded && strcmp(req.path, "/hold") == 0)
 		hold(s);
+	if (strcmp(req.path, "/aside") == 0) {
+		c->after = aside;
+		c->after_arg = ctx;
+	}
 	if (strcmp(req.path, "/hold") == 0 || strcmp(req.path, "/pid") == 0)
 		buf_printf(&body, "%d", (int)getpid());
 	http_response_body(&r, body.data, body.len);
@@ -358,6 +375,172 @@ a_broken_answer_is_cut_off(void **state)
 	buf_fini(&a.out);
 	close(fd);
 	stop(pid);
+	site_close(&s);
+}
+
+/* ---- what is done aside -------------------------------------------------- */
+
+/* The answer is whole, and its connection free, while it is being done. */
+static void
+nobody_waits_for_what_is_done_aside(void **state)
+{
+	struct site s;
+	struct http_server_config config;
+	int fd, i;
+	pid_t pid;
+
+	(void)state;
+	site_open(&s);
+	config = usual_config(&s);
+	pid = spawn(&config);
+	fd = dial(&s);
+	ask(fd, true, "/aside", "first");
+	hear_text(fd, 200, "first");
+	assert_int_equal(await_entered(&s), pid);
+	for (i = 0; i < 20; i++) {
+		ask(fd, true, "/echo", "meanwhile");
+		hear_text(fd, 200, "meanwhile");
+	}
+	release(&s);
+	stop(pid);
+	close(fd);
+	site_close(&s);
+}
+
+/* As many workers as are left can serve; the rest of the work is dropped. */
+static void
+at_most_half_of_the_workers_are_aside(void **state)
+{
+	static const struct {
+		int threads, allowed;
+	} cases[] = {{1, 1}, {2, 1}, {3, 2}, {5, 3}};
+	struct site s;
+	struct http_server_config config;
+	int fd, n;
+	size_t i;
+	pid_t pid;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		site_open(&s);
+		config = usual_config(&s);
+		config.threads = cases[i].threads;
+		pid = spawn(&config);
+		fd = dial(&s);
+		for (n = 0; n < cases[i].allowed; n++) {
+			ask(fd, true, "/aside", "");
+			hear_text(fd, 200, "");
+			assert_int_equal(await_entered(&s), pid);
+		}
+		if (cases[i].threads > 1) {
+			ask(fd, true, "/aside", "");
+			hear_text(fd, 200, "");
+			assert_int_equal(await_entered(&s), -1);
+		}
+		for (n = 0; n < cases[i].allowed; n++)
+			release(&s);
+		stop(pid);
+		close(fd);
+		site_close(&s);
+	}
+}
+
+/* The worker for what waited too long is to be there for the next. */
+static void
+the_overflow_worker_does_nothing_aside(void **state)
+{
+	struct site s;
+	struct http_server_config config;
+	int held, fd;
+	pid_t pid;
+
+	(void)state;
+	site_open(&s);
+	config = usual_config(&s);
+	config.threads = 1;
+	config.queue_timeout_ms = 10;
+	pid = spawn(&config);
+	held = dial(&s);
+	ask(held, true, "/hold", "");
+	await_entered(&s);
+	fd = dial(&s);
+	ask(fd, true, "/aside", "late");
+	hear_text(fd, 503, "late");
+	assert_int_equal(await_entered(&s), -1);
+	release(&s);
+	assert_int_equal(hear_pid(held), pid);
+	stop(pid);
+	close(held);
+	close(fd);
+	site_close(&s);
+}
+
+/* It counts as being in the air, and no longer than that is bounded. */
+static void
+the_drain_waits_for_what_is_done_aside(void **state)
+{
+	struct site s;
+	struct http_server_config config;
+	int fd, bounded;
+	pid_t pid;
+
+	(void)state;
+	for (bounded = 0; bounded < 2; bounded++) {
+		site_open(&s);
+		config = usual_config(&s);
+		if (bounded)
+			config.drain_timeout_ms = 20;
+		pid = spawn(&config);
+		fd = dial(&s);
+		ask(fd, true, "/aside", "");
+		hear_text(fd, 200, "");
+		assert_int_equal(await_entered(&s), pid);
+		kill(pid, SIGTERM);
+		/* The parked connection is closed as the drain begins. */
+		assert_true(fcgi_is_closed(fd));
+		if (!bounded)
+			release(&s);
+		assert_int_equal(await_exit(pid), bounded ? UNFINISHED : 0);
+		close(fd);
+		site_close(&s);
+	}
+}
+
+/* Once the process is to stop, nothing is begun. */
+static void
+nothing_is_begun_aside_during_the_drain(void **state)
+{
+	struct site s;
+	struct http_server_config config;
+	int held, parked, other;
+	pid_t pid;
+
+	(void)state;
+	site_open(&s);
+	config = usual_config(&s);
+	config.threads = 1;
+	pid = spawn(&config);
+	parked = dial(&s);
+	ask(parked, true, "/echo", "");
+	hear_text(parked, 200, "");
+	other = dial(&s);
+	ask(other, true, "/echo", "");
+	hear_text(other, 200, "");
+	held = dial(&s);
+	ask(held, true, "/hold", "");
+	await_entered(&s);
+	ask(parked, true, "/aside", "in the queue");
+	/* As in sigterm_serves_the_queue. */
+	kill(pid, SIGTERM);
+	assert_true(fcgi_is_closed(other));
+	release(&s);
+	assert_int_equal(hear_pid(held), pid);
+	hear_text(parked, 200, "in the queue");
+	assert_int_equal(await_entered(&s), -1);
+	assert_int_equal(await_exit(pid), 0);
+	close(held);
+	close(other);
+	close(parked);
 	site_close(&s);
 }
 
@@ -624,6 +807,11 @@ main(void)
 		cmocka_unit_test(kept_connections_starve_nobody),
 		cmocka_unit_test(silent_connections_hold_nobody_up),
 		cmocka_unit_test(a_broken_answer_is_cut_off),
+		cmocka_unit_test(nobody_waits_for_what_is_done_aside),
+		cmocka_unit_test(at_most_half_of_the_workers_are_aside),
+		cmocka_unit_test(the_overflow_worker_does_nothing_aside),
+		cmocka_unit_test(the_drain_waits_for_what_is_done_aside),
+		cmocka_unit_test(nothing_is_begun_aside_during_the_drain),
 		cmocka_unit_test(who_waits_too_long_is_told),
 		cmocka_unit_test(a_busy_process_leaves_requests_to_others),
 		cmocka_unit_test(descriptors_running_out_end_nothing),
