@@ -1,5 +1,6 @@
 #include "gateway/exchange.h"
 
+#include "base/clock.h"
 #include "base/diag.h"
 
 #include <stdio.h>
@@ -7,23 +8,61 @@
 
 enum { ERROR_BODY_MAX = 4096 };
 
+enum { CACHE_STATUS_MAX = 192 };
+
+static void
+put_hit_status(const struct exchange *x, char text[CACHE_STATUS_MAX])
+{
+	int64_t ttl_s = (x->found.entry.fresh_until_ms - x->start_wall_ms) /
+	    1000;
+
+	snprintf(text, CACHE_STATUS_MAX,
+	    "reprise; hit; ttl=%lld; key=\"%s\"%s", (long long)ttl_s,
+	    x->key_hex, x->cache == CACHE_STATUS_RESHAPED ?
+	    "; detail=reshaped" : "");
+}
+
+/* A stale entry, served at once or when the upstream had failed. */
+static void
+put_stale_status(const struct exchange *x, char text[CACHE_STATUS_MAX])
+{
+	int64_t over_ms = clock_wall_ms() - x->found.entry.fresh_until_ms;
+	/* Rounded up: what is stale has not 0 seconds left. */
+	long long over_s = (long long)(over_ms / 1000 + (over_ms % 1000 > 0));
+	char how[40] = "hit";
+
+	if (x->rescued && x->covered > 0)
+		snprintf(how, sizeof(how), "fwd=stale; fwd-status=%d",
+		    x->covered);
+	else if (x->rescued)
+		snprintf(how, sizeof(how), "fwd=stale");
+	snprintf(text, CACHE_STATUS_MAX, "reprise; %s; ttl=-%lld; key=\"%s\"%s",
+	    how, over_s, x->key_hex,
+	    x->rescued ? "; detail=stale-if-error" : "");
+}
+
+/* RFC 9211. */
 static void
 put_cache_status(struct exchange *x)
 {
-	int64_t ttl_s;
-	char text[192];
+	char text[CACHE_STATUS_MAX];
 
-	if (x->cache == CACHE_STATUS_HIT || x->cache == CACHE_STATUS_RESHAPED) {
-		ttl_s = (x->found.entry.fresh_until_ms - x->start_wall_ms) /
-		    1000;
-		snprintf(text, sizeof(text),
-		    "reprise; hit; ttl=%lld; key=\"%s\"%s", (long long)ttl_s,
-		    x->key_hex, x->cache == CACHE_STATUS_RESHAPED ?
-		    "; detail=reshaped" : "");
-	} else if (x->cache == CACHE_STATUS_BYPASS) {
+	switch (x->cache) {
+	case CACHE_STATUS_HIT:
+	case CACHE_STATUS_RESHAPED:
+		put_hit_status(x, text);
+		break;
+	case CACHE_STATUS_STALE:
+		put_stale_status(x, text);
+		break;
+	case CACHE_STATUS_LIVE:
+		snprintf(text, sizeof(text), "reprise; fwd=miss; collapsed");
+		break;
+	case CACHE_STATUS_BYPASS:
 		snprintf(text, sizeof(text), "reprise; fwd=bypass; detail=%s",
 		    wire_verdict_word(x->verdict));
-	} else {
+		break;
+	default:
 		snprintf(text, sizeof(text), "reprise; %s", x->fwd);
 	}
 	http_response_header(&x->response, "Cache-Status", text);

@@ -60,6 +60,9 @@ struct exchange {
 	struct buf reshaped;          /* the entry's body in the other mode */
 	bool stale;                   /* found is past its freshness, but may
 					 answer when the upstream fails */
+	bool rescued;                 /* it did, and ... */
+	int covered;                  /* ... that was the failure's status,
+					 or 0: there was no answer */
 	struct flight *flight;        /* the one it leads; owned; or NULL */
 	bool behind;                  /* it has no client: it renews an entry */
 	bool fallback;                /* a fallback upstream answered */

@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 int
 key_headers_split(struct key_headers *k, const char *words, struct err *err)
@@ -90,9 +91,8 @@ lookup_key(struct exchange *x, struct err *err)
 	return 0;
 }
 
-/* RFC 9111 section 4.1: the request has the same value, or neither has it. */
-static int
-vary_differs(void *arg, const char *name, const char *value)
+int
+lookup_vary_differs(void *arg, const char *name, const char *value)
 {
 	const struct exchange *x = arg;
 	char now[VARY_HEX];
@@ -106,7 +106,7 @@ lookup_is_fit(struct exchange *x, const struct cache_found *found)
 {
 	int64_t age_ms = x->start_wall_ms - found->entry.created_ms;
 
-	if (cache_found_each(found, "vary", vary_differs, x) != 0) {
+	if (cache_found_each(found, "vary", lookup_vary_differs, x) != 0) {
 		x->fwd = "fwd=vary-miss";
 		return false;
 	}
@@ -118,20 +118,65 @@ lookup_is_fit(struct exchange *x, const struct cache_found *found)
 	return true;
 }
 
+static int
+take_cache_control(void *arg, const char *name, const char *value)
+{
+	if (strcasecmp(name, "Cache-Control") != 0)
+		return 0;
+	return http_headers_add(arg, name, value);
+}
+
+/*
+ * Whether an answer that was found stale may answer all the same, if the
+ * operator wants that and the upstream does not forbid it (RFC 9111 section
+ * 4.2.4). What streams say of caching is meant for proxies on their way.
+ */
+static bool
+may_be_stale(const struct exchange *x)
+{
+	struct http_cache_control cc;
+	struct http_headers said;
+	bool known;
+
+	if (x->gateway->conf->cache.upstream_no_store == CONF_NO_STORE_IGNORE)
+		return true;
+	http_headers_init(&said);
+	known = cache_found_each(&x->found, "headers", take_cache_control,
+	    &said) == 0;
+	http_cache_control_parse(&cc, &said);
+	http_headers_fini(&said);
+	return known && !cc.no_cache && !cc.must_revalidate;
+}
+
+/* What was found is past its freshness: x->stale, and why it is not used. */
+static void
+judge_stale(struct exchange *x)
+{
+	if (!lookup_is_fit(x, &x->found))
+		return;
+	x->stale = x->control.read && may_be_stale(x);
+	x->fwd = "fwd=stale";
+}
+
 bool
 lookup_entry(struct exchange *x)
 {
 	enum cache_result result;
 
+	if (x->looked_up)
+		cache_found_fini(&x->found);
 	/* Also when nothing may be read: storing needs the epoch. */
 	result = cache_lookup(x->gateway->cache, x->control.namespace, x->key,
 	    &x->found);
 	x->looked_up = true;
+	x->stale = false;
 	x->fwd = "fwd=miss";
 	if (result == CACHE_DOWN) {
 		counter_add(&x->gateway->counters->store_down, 1);
 		x->verdict = WIRE_STORE_DOWN;
 	}
+	if (result == CACHE_STALE)
+		judge_stale(x);
 	if (result != CACHE_HIT)
 		return false;
 	if (!x->control.read) {

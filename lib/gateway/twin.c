@@ -55,6 +55,7 @@ try_twin(struct exchange *x, bool usage)
 	    reshape(x, &found) == 0) {
 		cache_found_fini(&x->found);
 		x->found = found;
+		x->stale = false;
 		lookup_take_key(x, key);
 		return true;
 	}

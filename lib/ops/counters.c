@@ -21,6 +21,7 @@ static const struct {
     [CACHE_STATUS_RESHAPED] = {"HIT (reshaped)", "reshaped"},
     [CACHE_STATUS_MISS] = {"MISS", "miss"},
     [CACHE_STATUS_BYPASS] = {"BYPASS", "bypass"},
+    [CACHE_STATUS_REFRESH] = {"", "refresh"},
 };
 
 const char *

@@ -23,6 +23,7 @@ enum cache_status {
 	CACHE_STATUS_RESHAPED,
 	CACHE_STATUS_MISS,
 	CACHE_STATUS_BYPASS,
+	CACHE_STATUS_REFRESH,  /* no request: an entry renewed behind one */
 	CACHE_STATUS_COUNT
 };
 
