@@ -49,7 +49,7 @@ const char *
 timeline_bytes(const struct timeline *t, size_t *len)
 {
 	*len = t->bytes.failed ? 0 : t->bytes.len;
-	return *len > 0 ? t->bytes.data : NULL;
+	return *len > 0 ? t->bytes.data : "";
 }
 
 /* Read a number at *at, before end, of at most max. Whether it is one. */
@@ -91,10 +91,11 @@ timeline_next(struct timeline_reader *r)
 bool
 timeline_ok(const char *bytes, size_t len, uint64_t body_len)
 {
-	struct timeline_reader r = {.at = bytes, .end = bytes + len};
+	struct timeline_reader r = {.at = bytes};
 
 	if (len == 0 || len > ENTRY_TIMES_MAX)
 		return false;
+	r.end = bytes + len;
 	while (timeline_next(&r))
 		continue;
 	return r.at == r.end && r.whole <= body_len;

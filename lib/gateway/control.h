@@ -27,8 +27,9 @@ struct control {
 /*
  * Read Cache-Control (no-cache, no-store, max-age, only-if-cached),
  * X-Cache-TTL (a duration) and X-Cache-Replay (a pace), both as in the
- * configuration, X-Cache-Namespace, and what the body asked for. Where both speak, each no-... counts, the lesser
- * age, and of ttl and namespace the body's.
+ * configuration, X-Cache-Namespace, and what the body asked for. Where both
+ * speak, each no-... counts, the lesser age, and of ttl and namespace the
+ * body's.
  *
  * 0, or -1 with err: ERR_BAD_REQUEST naming what is wrong, or ERR_FORBIDDEN
  * for what cache.allow_control does not list. Any thread.

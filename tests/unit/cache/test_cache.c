@@ -28,6 +28,8 @@ struct rig {
 	uint8_t key[CACHE_KEY_BYTES];
 	char *body;
 	size_t body_len;
+	const char *times;
+	size_t times_len;
 	int64_t ttl_ms;
 };
 
@@ -85,7 +87,8 @@ save_as(struct rig *r, const char *ns, const struct cache_found *found,
 	struct cache_answer a = {.mode = ENTRY_STREAM, .format = 2,
 	    .status = 200, .ttl_ms = r->ttl_ms, .headers = headers,
 	    .n_headers = 2, .vary = vary, .n_vary = 1, .model = "m-1",
-	    .body = r->body, .body_len = r->body_len};
+	    .body = r->body, .body_len = r->body_len,
+	    .times = r->times, .times_len = r->times_len};
 
 	return cache_save(r->cache, ns, r->key, found, &a, err);
 }
@@ -110,6 +113,9 @@ assert_body(const struct rig *r, const struct cache_found *found)
 	assert_true(found->entry.plain_len == r->body_len);
 	assert_non_null(found->body);
 	assert_memory_equal(found->body, r->body, r->body_len);
+	assert_int_equal(found->entry.times_len, r->times_len);
+	if (r->times_len > 0)
+		assert_memory_equal(found->times, r->times, r->times_len);
 }
 
 /* Look up; a hit must be right to the byte. */
@@ -261,6 +267,32 @@ test_every_length_comes_back(void **state)
 			rig_close(&r);
 		}
 	}
+}
+
+/* Inline and in chunks, compressed and not, up to the longest. */
+static void
+test_times_come_back_with_the_body(void **state)
+{
+	static const size_t lengths[] = {1, 7, CHUNK, 3 * CHUNK, 40000,
+	    ENTRY_TIMES_MAX};
+	char *times = malloc(ENTRY_TIMES_MAX);
+	struct rig r;
+	size_t i, k;
+
+	(void)state;
+	assert_non_null(times);
+	for (i = 0; i < 4 * sizeof(lengths) / sizeof(lengths[0]); i++) {
+		rig_open(&r, i % 4 < 2 ? CHUNK : 1 << 20, i % 2 == 0);
+		set_transcript(&r, 5000);
+		for (k = 0; k < lengths[i / 4]; k++)
+			times[k] = (char)(k % 7 * (k / 1000));
+		r.times = times;
+		r.times_len = lengths[i / 4];
+		assert_int_equal(miss_and_save(&r, NULL), 0);
+		assert_hit(&r);
+		rig_close(&r);
+	}
+	free(times);
 }
 
 static void
@@ -1023,6 +1055,7 @@ main(void)
 	    cmocka_unit_test(test_a_saved_answer_comes_back_whole),
 	    cmocka_unit_test(test_usage_comes_back),
 	    cmocka_unit_test(test_every_length_comes_back),
+	    cmocka_unit_test(test_times_come_back_with_the_body),
 	    cmocka_unit_test(
 		test_a_small_hit_is_one_round_trip_and_a_large_one_two),
 	    cmocka_unit_test(test_a_transcript_of_12_mb_comes_back),

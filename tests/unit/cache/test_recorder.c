@@ -48,6 +48,14 @@ feed_steps(struct recorder *r, const char *bytes, size_t len, size_t step)
 	}
 }
 
+static int
+ignore_event(void *arg, const struct sse_event *event)
+{
+	(void)arg;
+	(void)event;
+	return 0;
+}
+
 static json_int_t
 total(const struct recorder *r)
 {
@@ -111,6 +119,93 @@ test_verdict_and_bytes_in_any_steps(void **state)
 			    1 << 20), cases[i].verdict);
 		free(bytes);
 	}
+}
+
+/* Every record ends where events end, and what came whole is in one. */
+static void
+check_times(const struct recorder *r)
+{
+	struct timeline_reader t = {0};
+	struct sse_parser p;
+	size_t len, at = 0;
+	int64_t ms = 0;
+
+	t.at = timeline_bytes(&r->times, &len);
+	t.end = t.at + len;
+	assert_true(timeline_ok(t.at, len, r->body.len));
+	sse_parser_init(&p, r->body.len);
+	while (timeline_next(&t)) {
+		assert_true(t.ms >= ms);
+		ms = t.ms;
+		sse_parser_feed(&p, r->body.data + at, (size_t)t.whole - at,
+		    ignore_event, NULL);
+		at = (size_t)t.whole;
+		assert_true(sse_parser_at_boundary(&p));
+	}
+	sse_parser_feed(&p, r->body.data + at, r->body.len - at, ignore_event,
+	    NULL);
+	assert_int_equal(p.whole, at);
+	sse_parser_fini(&p);
+}
+
+static void
+test_times_in_any_steps(void **state)
+{
+	static const char *const names[] = {"plain.sse", "crlf.sse", "cr.sse",
+	    "bom.sse", "keepalive.sse", "comment-after-done.sse"};
+	struct recorder r;
+	size_t i, step, len;
+	char *bytes;
+
+	(void)state;
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		bytes = fixture_read("chat", names[i], &len);
+		for (step = 1; step <= len; step++) {
+			start(&r, 1 << 20);
+			recorder_head(&r, 200, sse, NULL);
+			feed_steps(&r, bytes, len, step);
+			assert_int_equal(recorder_end(&r, true),
+			    WIRE_STORABLE);
+			check_times(&r);
+			recorder_fini(&r);
+		}
+		free(bytes);
+	}
+}
+
+/* A read is one record; JSON, and what is let go, has none. */
+static void
+test_what_has_times(void **state)
+{
+	const size_t len = sizeof(good_stream) - 1;
+	struct timeline_reader t = {0};
+	struct recorder r;
+	size_t n;
+
+	(void)state;
+	start(&r, 4096);
+	recorder_head(&r, 200, sse, NULL);
+	recorder_data(&r, good_stream, len);
+	t.at = timeline_bytes(&r.times, &n);
+	t.end = t.at + n;
+	assert_true(timeline_next(&t));
+	assert_int_equal(t.whole, len);
+	assert_false(timeline_next(&t));
+	recorder_refuse(&r, WIRE_NO_STORE_ANSWERED);
+	timeline_bytes(&r.times, &n);
+	assert_int_equal(n, 0);
+	recorder_data(&r, good_stream, len);
+	timeline_bytes(&r.times, &n);
+	assert_int_equal(n, 0);
+	recorder_fini(&r);
+
+	start(&r, 4096);
+	recorder_head(&r, 200, json, NULL);
+	recorder_data(&r, good_json, sizeof(good_json) - 1);
+	assert_int_equal(recorder_end(&r, true), WIRE_STORABLE);
+	timeline_bytes(&r.times, &n);
+	assert_int_equal(n, 0);
+	recorder_fini(&r);
 }
 
 static void
@@ -475,6 +570,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_verdict_and_bytes_in_any_steps),
+	    cmocka_unit_test(test_times_in_any_steps),
+	    cmocka_unit_test(test_what_has_times),
 	    cmocka_unit_test(test_transport_that_broke),
 	    cmocka_unit_test(test_nothing_came),
 	    cmocka_unit_test(test_cut_after_the_terminator),

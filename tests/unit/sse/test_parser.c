@@ -405,8 +405,9 @@ next_random(uint32_t *seed)
 	return *seed >> 16;
 }
 
+/* A random text of what matters to the parser. */
 static void
-test_random_against_reference(void **state)
+random_text(struct buf *text, uint32_t *seed)
 {
 	static const struct {
 		const char *s;
@@ -415,6 +416,94 @@ test_random_against_reference(void **state)
 	    {" ", 1}, {"\n", 1}, {"\n", 1}, {"\n\n", 2}, {"\r", 1},
 	    {"\r\n", 2}, {"\r\n\r\n", 4}, {"id", 2}, {"a", 1}, {"\0", 1},
 	    {"\xef\xbb\xbf", 3}, {"event: e", 8}};
+	size_t n = next_random(seed) % 24, i;
+
+	buf_reset(text);
+	buf_append(text, "", 0);
+	while (n-- > 0) {
+		i = next_random(seed) % (sizeof(tokens) / sizeof(tokens[0]));
+		buf_append(text, tokens[i].s, tokens[i].len);
+	}
+}
+
+/* ->whole is the last place where feeding could have ended. */
+static void
+test_whole_is_the_last_boundary(void **state)
+{
+	struct sse_parser at_once, by_byte;
+	uint32_t seed = 5;
+	struct buf text, log;
+	size_t i, last;
+	int round;
+
+	(void)state;
+	buf_init(&text, 4096);
+	buf_init(&log, 1 << 16);
+	for (round = 0; round < 5000; round++) {
+		random_text(&text, &seed);
+		sse_parser_init(&at_once, BOUND);
+		sse_parser_init(&by_byte, BOUND);
+		for (i = 0, last = 0; i < text.len; i++) {
+			sse_parser_feed(&by_byte, text.data + i, 1, on_event,
+			    &log);
+			if (sse_parser_at_boundary(&by_byte))
+				last = i + 1;
+			assert_int_equal(by_byte.fed, i + 1);
+			assert_int_equal(by_byte.whole, last);
+		}
+		sse_parser_feed(&at_once, text.data, text.len, on_event, &log);
+		assert_int_equal(at_once.fed, text.len);
+		assert_int_equal(at_once.whole, last);
+		sse_parser_fini(&at_once);
+		sse_parser_fini(&by_byte);
+		buf_reset(&log);
+	}
+	buf_fini(&text);
+	buf_fini(&log);
+}
+
+static int
+log_and_stop(void *arg, const struct sse_event *event)
+{
+	on_event(arg, event);
+	return 7;
+}
+
+/* Stopped at every event and gone on, it says the same. */
+static void
+test_going_on_after_a_stop(void **state)
+{
+	struct buf text, whole, parts;
+	struct sse_parser p;
+	uint32_t seed = 6;
+	int round, rc;
+
+	(void)state;
+	buf_init(&text, 4096);
+	for (round = 0; round < 5000; round++) {
+		random_text(&text, &seed);
+		parse_cut(&whole, text.data, text.len, NULL, 0);
+		buf_init(&parts, 1 << 16);
+		sse_parser_init(&p, BOUND);
+		do {
+			rc = sse_parser_feed(&p, text.data + p.fed,
+			    text.len - p.fed, log_and_stop, &parts);
+			if (rc == 7)
+				assert_int_equal(p.whole, p.fed);
+		} while (rc == 7);
+		assert_int_equal(rc, 0);
+		assert_int_equal(p.fed, text.len);
+		assert_same(&whole, &parts);
+		sse_parser_fini(&p);
+		buf_fini(&whole);
+		buf_fini(&parts);
+	}
+	buf_fini(&text);
+}
+
+static void
+test_random_against_reference(void **state)
+{
 	uint32_t seed = 42;
 	size_t cuts[8], n, i;
 	struct buf text, want, got;
@@ -424,14 +513,7 @@ test_random_against_reference(void **state)
 	(void)state;
 	buf_init(&text, 4096);
 	for (round = 0; round < 20000; round++) {
-		buf_reset(&text);
-		buf_append(&text, "", 0);
-		n = next_random(&seed) % 24;
-		while (n-- > 0) {
-			i = next_random(&seed) %
-			    (sizeof(tokens) / sizeof(tokens[0]));
-			buf_append(&text, tokens[i].s, tokens[i].len);
-		}
+		random_text(&text, &seed);
 		for (i = 0, n = 0; i < text.len && n < 8; i++)
 			if (next_random(&seed) % 6 == 0)
 				cuts[n++] = i;
@@ -478,6 +560,8 @@ main(void)
 	    cmocka_unit_test(test_callback_may_stop),
 	    cmocka_unit_test(test_where_a_stream_may_end),
 	    cmocka_unit_test(test_bounds),
+	    cmocka_unit_test(test_whole_is_the_last_boundary),
+	    cmocka_unit_test(test_going_on_after_a_stop),
 	    cmocka_unit_test(test_random_against_reference),
 	    cmocka_unit_test(test_fixtures_in_any_split),
 	};
