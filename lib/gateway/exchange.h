@@ -35,6 +35,7 @@ struct gateway {
 	struct cache *cache;
 	struct cache_memo *memo;      /* NULL in CGI */
 	struct upstream_pool *upstreams;
+	struct upstream_health *health;
 	struct counters *counters;
 	struct access_log *log;
 	struct key_headers key_headers;
