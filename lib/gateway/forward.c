@@ -12,6 +12,67 @@
 /* Bodies up to this are held, so that they can be sent a second time. */
 enum { HELD_UPLOAD_BYTES = 64 * 1024 };
 
+/* Passes all on; notes whose answer it is. */
+struct answering {
+	struct exchange *x;
+	const struct upstream_sink *sink;
+};
+
+static int
+answering_head(void *arg, int status, const struct http_headers *headers)
+{
+	const struct answering *a = arg;
+
+	return a->sink->head(a->sink->arg, status, headers);
+}
+
+static int
+answering_data(void *arg, const char *bytes, size_t len)
+{
+	const struct answering *a = arg;
+
+	return a->sink->data(a->sink->arg, bytes, len);
+}
+
+static int
+answering_idle(void *arg, int *watch_fd)
+{
+	const struct answering *a = arg;
+
+	return a->sink->idle == NULL ? 0 :
+	    a->sink->idle(a->sink->arg, watch_fd);
+}
+
+static void
+answering_is(void *arg, const struct conf_upstream *upstream, bool fallback)
+{
+	const struct answering *a = arg;
+
+	a->x->upstream = upstream;
+	a->x->fallback = fallback;
+}
+
+/* The whole group is asked, as the body can be sent to each. */
+static int
+ask_group(struct exchange *x, const struct upstream_request *request,
+    const struct upstream_sink *sink, struct upstream_report *report,
+    struct err *err)
+{
+	struct gateway *g = x->gateway;
+	struct answering answering = {.x = x, .sink = sink};
+	struct upstream_sink noting = {.head = answering_head,
+	    .data = answering_data, .idle = answering_idle,
+	    .answering = answering_is, .arg = &answering};
+	struct upstream_group group;
+
+	if (upstream_group_of(g->conf, x->facts.model, &group) == -1)
+		return err_set(err, ERR_NO_UPSTREAM,
+		    "no upstream is configured for the model '%s'",
+		    x->facts.model);
+	return upstream_ask(g->upstreams, g->health, &group, request, &noting,
+	    report, err);
+}
+
 int
 forward_ask(struct exchange *x, bool cached_format,
     struct upstream_request request, const struct upstream_sink *sink,
@@ -32,10 +93,13 @@ forward_ask(struct exchange *x, bool cached_format,
 	request.give_up = &x->gateway->giving_up;
 	request.tick_ms = x->flight != NULL ? FLIGHT_TICK_MS :
 	    x->gateway->conf->server.heartbeat_ms;
+	request.hold_ms = x->gateway->conf->server.heartbeat_ms;
 	rc = headers_for_upstream(&headers, &x->request.headers,
 	    cached_format);
 	if (rc == -1)
 		err_set(err, ERR_MEMORY, "out of memory");
+	else if (cached_format && request.body != NULL)
+		rc = ask_group(x, &request, sink, report, err);
 	else
 		rc = upstream_perform(x->gateway->upstreams, &request, sink,
 		    report, err);

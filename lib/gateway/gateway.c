@@ -62,6 +62,21 @@ open_counters(struct gateway *g, struct err *err)
 	return 0;
 }
 
+static int
+open_upstreams(struct gateway *g, struct err *err)
+{
+	struct err why = ERR_INIT;
+
+	g->upstreams = upstream_pool_new();
+	g->health = upstream_health_open(g->conf, &why);
+	if (g->upstreams == NULL || g->health == NULL)
+		return err_set(err, ERR_MEMORY, "out of memory");
+	if (why.code != ERR_NONE)
+		diag(LOG_WARNING, "what is known of upstreams is this "
+		    "process's own: %s", why.text);
+	return 0;
+}
+
 struct gateway *
 gateway_new(const struct conf *conf, bool many, struct err *err)
 {
@@ -82,8 +97,7 @@ gateway_new(const struct conf *conf, bool many, struct err *err)
 	    err) == -1)
 		goto fail;
 	g->log = access_log_open(conf->server.log, err);
-	g->upstreams = upstream_pool_new();
-	if (g->log == NULL || g->upstreams == NULL)
+	if (g->log == NULL || open_upstreams(g, err) == -1)
 		goto fail;
 	if (many) {
 		g->memo = cache_memo_new(MEMO_SLOTS);
@@ -103,6 +117,7 @@ gateway_free(struct gateway *g)
 	if (g == NULL)
 		return;
 	upstream_pool_free(g->upstreams);
+	upstream_health_close(g->health);
 	cache_memo_free(g->memo);
 	cache_free(g->cache);
 	counters_close(g->counters);

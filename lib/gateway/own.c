@@ -60,6 +60,7 @@ static int
 put_metrics(struct exchange *x, struct buf *out)
 {
 	metrics_prometheus(x->gateway->counters, out);
+	upstream_health_prometheus(x->gateway->health, out);
 	return 200;
 }
 

@@ -12,6 +12,8 @@
 #include "base/err.h"
 #include "conf/conf.h"
 #include "http/header.h"
+#include "upstream/group.h"
+#include "upstream/health.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -34,14 +36,6 @@ struct upstream_pool *upstream_pool_new(void);
 
 /* Free it and close its connections; no thread may be using it. */
 void upstream_pool_free(struct upstream_pool *pool);
-
-/*
- * The upstream that serves a model: the first whose models= globs match.
- * model NULL or "": the first upstream. NULL when there is none. Any
- * thread.
- */
-const struct conf_upstream *upstream_select(const struct conf *conf,
-    const char *model);
 
 struct upstream_request {
 	const struct conf_upstream *upstream;
@@ -68,6 +62,8 @@ struct upstream_request {
 	int64_t body_total;
 	int watch_fd;        /* wake and call idle() when readable; -1: none */
 	int64_t tick_ms;     /* call idle() at least so often; 0: no need */
+	int64_t hold_ms;     /* upstream_ask: how long a head may wait for the
+				body; 0: as long as the body takes */
 	const atomic_bool *give_up; /* ERR_STOPPING within a second of its
 				       becoming true; or NULL */
 };
@@ -82,6 +78,13 @@ struct upstream_sink {
 	int (*data)(void *arg, const char *bytes, size_t len);
 	/* Between reads. *watch_fd may be set to -1 to stop watching it. */
 	int (*idle)(void *arg, int *watch_fd);
+	/*
+	 * upstream_ask only, and may be NULL: once, just before head() or,
+	 * when there will be none, before the end: whose answer or failure
+	 * this is, and whether it is a fallback's.
+	 */
+	void (*answering)(void *arg, const struct conf_upstream *upstream,
+	    bool fallback);
 	void *arg;
 };
 
@@ -94,6 +97,7 @@ struct upstream_report {
 	 * 6.3): a server that died looks just like one that had finished.
 	 */
 	bool ended_by_close;
+	unsigned tries;     /* how many upstreams were asked */
 };
 
 /*
@@ -116,5 +120,26 @@ struct upstream_report {
 int upstream_perform(struct upstream_pool *pool,
     const struct upstream_request *request, const struct upstream_sink *sink,
     struct upstream_report *report, struct err *err);
+
+/*
+ * Send a request whose body is in memory to a group (request->upstream is
+ * not looked at): to one after the other, each once, as long as they fail
+ * before the first byte of their answer's body: no connection, a connection
+ * that breaks, a time-out, 429 or 5xx. The retries of the one asked first
+ * bound how often. Nothing of a try that is made up for reaches the sink,
+ * but that idle() goes on being called, and every second while an upstream
+ * that was left out is being tried. The last try's answer passes
+ * through as it came.
+ *
+ * While another could yet be asked, head() waits for the first byte of the
+ * body, but no longer than request->hold_ms: then no other will be asked.
+ *
+ * How each try went is noted in health. As upstream_perform else; report is
+ * of the last try.
+ */
+int upstream_ask(struct upstream_pool *pool, struct upstream_health *health,
+    const struct upstream_group *group, const struct upstream_request *request,
+    const struct upstream_sink *sink, struct upstream_report *report,
+    struct err *err);
 
 #endif
