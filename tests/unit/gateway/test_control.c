@@ -63,7 +63,7 @@ static void
 test_pace_of_a_replay(void **state)
 {
 	static const char *const bad[] = {"", "fast", "recorded*", "recorded*0",
-	    "0/s", "10", "10/m", "recorded 4", "instant "};
+	    "0/s", "10", "10/m", "recorded 4", "instant*2"};
 	struct err err = ERR_INIT;
 	struct control c;
 	size_t i;
