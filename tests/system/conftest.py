@@ -10,7 +10,8 @@ import os
 
 import pytest
 
-from harness import DemoUpstream, Memcached, Site
+from harness import (MARK, Crowd, DemoUpstream, Memcached, Pair, Site,
+                     Stage)
 from harness.workspace import BUILD
 
 
@@ -29,7 +30,7 @@ def pytest_runtest_makereport(item, call):
     if not report.failed:
         return
     for name, value in getattr(item, "funcargs", {}).items():
-        if isinstance(value, Site):
+        if isinstance(value, (Site, Pair)):
             report.sections.append(("logs of " + name, value.logs()))
 
 
@@ -68,3 +69,29 @@ NAMES = itertools.count()
 def prompt():
     """A question nobody has asked before."""
     return "question %d of %d" % (next(NAMES), os.getpid())
+
+
+@pytest.fixture
+def question(prompt):
+    """As prompt; a Stage has the model give each call its own answer."""
+    return prompt + MARK
+
+
+@pytest.fixture(scope="module")
+def theatre(demo):
+    with Stage(demo) as s:
+        yield s
+
+
+@pytest.fixture
+def stage(theatre):
+    """A Stage without calls in the air."""
+    theatre.reset()
+    yield theatre
+    theatre.reset()
+
+
+@pytest.fixture
+def crowd():
+    with Crowd() as c:
+        yield c

@@ -117,6 +117,21 @@ class Exchange:
         self.raw = rest
         return True
 
+    def feed(self):
+        """
+        Take what has arrived, without waiting: for a socket that is ready
+        to be read. An end before the head leaves status None.
+        """
+        more = self.receive()
+        if self.status is None and b"\r\n\r\n" in self.raw:
+            self.head()
+        if self.status is not None:
+            data = self.decode()
+            if data:
+                self.reads.append((time.monotonic(), data))
+        if not more and not self.ended:
+            self.end(clean=False)
+
     def read(self):
         """The body's next bytes; b"" at its end."""
         while not self.ended:
