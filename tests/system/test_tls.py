@@ -169,7 +169,7 @@ def identity(ca, kind):
     if kind == "unknown CA":
         yield ca.issue("unknown"), None
     elif kind == "another CA":
-        with Authority() as other:
+        with Authority("Another CA") as other:
             yield other.issue("foreign"), ca.file
     elif kind == "another host":
         yield ca.issue("named", "DNS:localhost,IP:127.0.0.2"), ca.file
@@ -234,7 +234,7 @@ def may_unshare():
 @pytest.mark.skipif(not may_unshare(), reason="no mounts of its own")
 def test_ca_file_is_instead_of_the_systems(serve, memcached, own_demo, ca,
                                            tmp_path):
-    with Authority() as system:
+    with Authority("Well-known CA") as system:
         tls = serve(own_demo, cert=system.issue("official"))
         command = trusting(system, os.path.join(BUILD, "reprise"))
         conf = tmp_path / "reprise.conf"

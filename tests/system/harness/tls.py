@@ -18,13 +18,16 @@ def openssl(*args):
 
 
 class Authority:
-    """A CA made for a test; file is its certificate, for ca_file."""
+    """
+    A CA made for a test; file is its certificate, for ca_file. Where two
+    have the same name, the first that is found is taken for the issuer.
+    """
 
-    def __init__(self):
+    def __init__(self, name="Test CA"):
         self.dir = tempfile.mkdtemp(prefix="reprise-ca-")
         os.chmod(self.dir, 0o755)
         self.file = self.path("ca.pem")
-        openssl("req", "-x509", "-days", "2", "-subj", "/CN=Test CA",
+        openssl("req", "-x509", "-days", "2", "-subj", "/CN=" + name,
                 *self.key("ca"), "-out", self.file)
         os.chmod(self.file, 0o644)
 
