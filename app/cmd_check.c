@@ -142,6 +142,30 @@ check_upstream(struct upstream_pool *pool, const struct conf_upstream *u,
 	http_headers_fini(&headers);
 }
 
+/* Which sections of the same models share the work. */
+static void
+tell_group(void *arg, const struct upstream_group *group)
+{
+	const struct conf_upstream *u = group->member[0];
+	size_t i;
+
+	(void)arg;
+	if (group->count == 1 && u->priority != 0)
+		printf("%-6s upstream %s: priority has no effect on %.*s: no "
+		    "other section lists just that\n", "note", u->name,
+		    (int)group->glob_len, group->glob);
+	if (group->count == 1)
+		return;
+	printf("%-6s group of %.*s:", "ok", (int)group->glob_len, group->glob);
+	for (i = 0; i < group->count; i++) {
+		u = group->member[i];
+		printf("%s %s%s", i > 0 ? "," : "", u->name,
+		    upstream_group_is_fallback(group, u) ?
+		    " (a fallback)" : "");
+	}
+	putchar('\n');
+}
+
 static void
 check_upstreams(const struct conf *conf, bool *well)
 {
@@ -153,6 +177,7 @@ check_upstreams(const struct conf *conf, bool *well)
 		say(well, false, "upstreams",
 		    "none is configured: add a section [upstream NAME] with "
 		    "url = https://...");
+	upstream_each_group(conf, tell_group, NULL);
 	if (upstream_load(&err) == -1) {
 		say(well, false, "libcurl", err.text);
 		return;

@@ -2,11 +2,28 @@
 
 #include "ops/counters.h"
 #include "ops/metrics.h"
+#include "upstream/health.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
 enum { TEXT_MAX = 1 << 20 };
+
+/* They are there since a worker of this version was started. */
+static void
+put_upstreams(const struct conf *conf, bool prometheus, struct buf *text)
+{
+	struct upstream_health *health =
+	    upstream_health_open_existing(conf, NULL);
+
+	if (health == NULL)
+		return;
+	if (prometheus)
+		upstream_health_prometheus(health, text);
+	else
+		upstream_health_summary(health, text);
+	upstream_health_close(health);
+}
 
 int
 cmd_stats(const struct conf *conf, int argc, char **argv)
@@ -33,6 +50,9 @@ cmd_stats(const struct conf *conf, int argc, char **argv)
 	buf_init(&text, TEXT_MAX);
 	rc = prometheus ? metrics_prometheus(counters, &text) :
 	    metrics_summary(counters, &text);
+	put_upstreams(conf, prometheus, &text);
+	if (text.failed)
+		rc = -1;
 	if (rc == 0)
 		fwrite(text.data, 1, text.len, stdout);
 	buf_fini(&text);

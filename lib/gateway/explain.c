@@ -32,6 +32,29 @@ put_cacheable(const struct exchange *x, struct buf *out)
 		    (long long)x->control.ttl_ms / 1000);
 }
 
+/* Those it may be sent to, when there are several. */
+static void
+put_group(const struct exchange *x, const struct conf *conf, struct buf *out)
+{
+	const struct conf_upstream *u;
+	struct upstream_group group;
+	size_t i;
+
+	if (upstream_group_of(conf, x->facts.model, &group) == -1 ||
+	    group.count == 1)
+		return;
+	buf_printf(out, "%-12s", "group");
+	for (i = 0; i < group.count; i++) {
+		u = group.member[i];
+		buf_printf(out, "%s %s (priority %lld, weight %lld%s)",
+		    i > 0 ? "," : "", u->name, (long long)u->priority,
+		    (long long)u->weight,
+		    upstream_group_is_fallback(&group, u) ?
+		    ": a fallback" : "");
+	}
+	buf_putc(out, '\n');
+}
+
 static void
 put_question(const struct exchange *x, const struct conf *conf,
     struct buf *out)
@@ -40,6 +63,7 @@ put_question(const struct exchange *x, const struct conf *conf,
 	line(out, "model", x->facts.model);
 	line(out, "stream", x->facts.stream ? "yes" : "no");
 	line(out, "upstream", x->upstream->name);
+	put_group(x, conf, out);
 	line(out, "namespace", x->control.namespace);
 	if (conf->cache.scope == CONF_SCOPE_SHARED)
 		line(out, "scope", "shared by all callers");

@@ -40,6 +40,13 @@ const struct conf_upstream *upstream_select(const struct conf *conf,
 int upstream_group_of(const struct conf *conf, const char *model,
     struct upstream_group *out);
 
+/*
+ * Call each() for every glob that the sections list, once, with the group
+ * that it makes; also when that is one section alone. Any thread.
+ */
+void upstream_each_group(const struct conf *conf,
+    void (*each)(void *arg, const struct upstream_group *group), void *arg);
+
 /* Whether a member is there for when others fail. Any thread. */
 bool upstream_group_is_fallback(const struct upstream_group *group,
     const struct conf_upstream *member);

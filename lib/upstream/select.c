@@ -74,26 +74,78 @@ add(struct upstream_group *group, const struct conf_upstream *upstream)
 	group->member[group->count++] = upstream;
 }
 
+/* Make the group of a section and this glob of it; NULL: it is alone. */
+static void
+gather(const struct conf *conf, const struct conf_upstream *first,
+    const char *glob, size_t glob_len, struct upstream_group *out)
+{
+	size_t i;
+
+	*out = (struct upstream_group){.glob = glob, .glob_len = glob_len};
+	add(out, first);
+	for (i = 0; glob != NULL && i < conf->n_upstreams; i++) {
+		if (&conf->upstreams[i] != first &&
+		    lists(&conf->upstreams[i], glob, glob_len))
+			add(out, &conf->upstreams[i]);
+	}
+}
+
 int
 upstream_group_of(const struct conf *conf, const char *model,
     struct upstream_group *out)
 {
 	const struct conf_upstream *first = upstream_select(conf, model);
-	size_t i;
+	const char *glob;
+	size_t len = 0;
 
-	out->count = 0;
 	if (first == NULL)
 		return -1;
-	add(out, first);
-	/* The one that gets what names no model may not match it: alone. */
-	out->glob = matching(first, model == NULL ? "" : model,
-	    &out->glob_len);
-	for (i = 0; out->glob != NULL && i < conf->n_upstreams; i++) {
-		if (&conf->upstreams[i] != first &&
-		    lists(&conf->upstreams[i], out->glob, out->glob_len))
-			add(out, &conf->upstreams[i]);
-	}
+	/* The one that gets what names no model need not list it. */
+	glob = matching(first, model == NULL ? "" : model, &len);
+	gather(conf, first, glob, len, out);
 	return 0;
+}
+
+/* Whether place, an item of models of u, is where a glob is first listed. */
+static bool
+is_first_place(const struct conf *conf, const struct conf_upstream *u,
+    const char *place, size_t len)
+{
+	const struct conf_upstream *above;
+	const char *rest = models_of(u), *item;
+	size_t n;
+
+	for (above = conf->upstreams; above < u; above++) {
+		if (lists(above, place, len))
+			return false;
+	}
+	while ((item = text_next_item(&rest, SEPARATORS, &n)) != place) {
+		if (n == len && memcmp(item, place, n) == 0)
+			return false;
+	}
+	return true;
+}
+
+void
+upstream_each_group(const struct conf *conf,
+    void (*each)(void *arg, const struct upstream_group *group), void *arg)
+{
+	const struct conf_upstream *u = conf->upstreams;
+	const struct conf_upstream *end = u + conf->n_upstreams;
+	struct upstream_group group;
+	const char *rest, *item;
+	size_t len;
+
+	for (; u < end; u++) {
+		rest = models_of(u);
+		while ((item = text_next_item(&rest, SEPARATORS,
+		    &len)) != NULL) {
+			if (!is_first_place(conf, u, item, len))
+				continue;
+			gather(conf, u, item, len, &group);
+			each(arg, &group);
+		}
+	}
 }
 
 bool
