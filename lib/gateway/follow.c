@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+enum { WINDOW_MIN = 16 << 20 };
+
 /* One request that follows another's. */
 struct follower {
 	struct exchange *x;
@@ -294,6 +296,18 @@ follow_one(struct exchange *x, struct flight *flight, int64_t give_up_us)
 	return outcome;
 }
 
+/*
+ * How much of an answer is in the store at a time: all that may be stored,
+ * and of longer ones enough that who follows does not fall behind.
+ */
+static size_t
+window_bytes(const struct conf *conf)
+{
+	size_t max = (size_t)conf->cache.max_entry_bytes;
+
+	return max > WINDOW_MIN ? max : WINDOW_MIN;
+}
+
 enum follow_result
 follow_join(struct exchange *x, const uint8_t key[CACHE_KEY_BYTES],
     const struct cache_found *found)
@@ -301,7 +315,7 @@ follow_join(struct exchange *x, const uint8_t key[CACHE_KEY_BYTES],
 	const struct conf *conf = x->gateway->conf;
 	struct flight_config config = {
 	    .lease_ms = conf->flight.lease_ms,
-	    .max_bytes = (size_t)conf->cache.max_entry_bytes,
+	    .max_bytes = window_bytes(conf),
 	};
 	int64_t give_up_us = clock_steady_us() + patience_ms(x) * 1000;
 	enum outcome outcome = AGAIN;
