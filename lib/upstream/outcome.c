@@ -43,6 +43,9 @@ static const struct row rows[] = {
 	    "the connection broke while it answered"},
 	{CURLE_SEND_ERROR, ERR_UPSTREAM_BROKEN,
 	    "the connection broke while the request was sent"},
+	{CURLE_HTTP2, ERR_UPSTREAM_BROKEN,
+	    "it closed the connection, or broke the rules of HTTP/2"},
+	{CURLE_HTTP2_STREAM, ERR_UPSTREAM_BROKEN, "it broke its answer off"},
 	{CURLE_WEIRD_SERVER_REPLY, ERR_UPSTREAM_BROKEN,
 	    "its answer is no HTTP"},
 };

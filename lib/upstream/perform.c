@@ -264,6 +264,23 @@ fill_report(const struct transfer *t, struct upstream_report *report)
 	report->reused = t->connected && connects == 0;
 }
 
+/*
+ * Whether the request went out over a connection that had been open already
+ * just as its server closed it. libcurl repeats a request by itself when it
+ * learns that from a read; not when it does from a write, or over HTTP/2,
+ * where the server announces it (GOAWAY, RFC 9113 section 6.8).
+ */
+static bool
+met_closing(const struct transfer *t, CURLcode code, bool reused)
+{
+	const struct upstream_request *r = t->request;
+	bool repeatable = r->body != NULL || r->read_body == NULL ||
+	    r->body_total == 0;
+
+	return (code == CURLE_HTTP2 || code == CURLE_SEND_ERROR) && reused &&
+	    repeatable && t->head.status == 0 && t->failure.code == ERR_NONE;
+}
+
 static int
 run_in_handle(struct transfer *t, struct upstream_report *report,
     struct err *err)
@@ -278,6 +295,7 @@ run_in_handle(struct transfer *t, struct upstream_report *report,
 	t->idle_us = t->progress_us;
 	code = run(t);
 	fill_report(t, report);
+	t->was_closing = met_closing(t, code, report->reused);
 	rc = transfer_outcome(t, code, err);
 	t->api->multi_remove_handle(t->handle->multi, t->handle->easy);
 	return rc;
@@ -312,21 +330,37 @@ perform(struct transfer *t, struct upstream_pool *pool,
 	return rc;
 }
 
+static int
+perform_once(struct transfer *t, struct upstream_pool *pool,
+    struct upstream_report *report, struct err *err)
+{
+	int rc;
+
+	*report = (struct upstream_report){0};
+	head_init(&t->head);
+	buf_init(&t->pending, PENDING_MAX);
+	rc = perform(t, pool, report, err);
+	buf_fini(&t->pending);
+	buf_fini(&t->url);
+	head_fini(&t->head);
+	return rc;
+}
+
 int
 upstream_perform(struct upstream_pool *pool,
     const struct upstream_request *request, const struct upstream_sink *sink,
     struct upstream_report *report, struct err *err)
 {
-	struct transfer t = {.request = request, .sink = sink,
+	struct transfer first = {.request = request, .sink = sink,
 	    .watch_fd = request->watch_fd};
-	int rc;
+	struct transfer again = {.request = request, .sink = sink,
+	    .fresh = true};
+	struct err failure = ERR_INIT;
 
-	*report = (struct upstream_report){0};
-	head_init(&t.head);
-	buf_init(&t.pending, PENDING_MAX);
-	rc = perform(&t, pool, report, err);
-	buf_fini(&t.pending);
-	buf_fini(&t.url);
-	head_fini(&t.head);
-	return rc;
+	if (perform_once(&first, pool, report, &failure) == 0)
+		return 0;
+	if (!first.was_closing)
+		return err_set(err, failure.code, "%s", failure.text);
+	again.watch_fd = first.watch_fd;
+	return perform_once(&again, pool, report, err);
 }

@@ -27,6 +27,7 @@ struct transfer {
 	struct err failure;   /* found by us, not by libcurl */
 	char host[128];       /* for messages */
 	char detail[CURL_ERROR_SIZE]; /* what libcurl says of a failure */
+	bool fresh;           /* not over a connection that is open already */
 	bool connected;       /* the request is going out */
 	bool got_data;
 	int watch_fd;
@@ -34,6 +35,7 @@ struct transfer {
 	int64_t progress_us;  /* when something last moved */
 	int64_t idle_us;      /* when idle() was last called */
 	curl_off_t uploaded;  /* bytes, as of progress_us */
+	bool was_closing;     /* see upstream_perform: send it once more */
 };
 
 /*

@@ -106,8 +106,8 @@ struct upstream_report {
  * Transfer-Encoding but with Content-Length where the upstream sent one;
  * values with control bytes are left out.
  *
- * With a body in memory, libcurl repeats a request once when a connection
- * that was kept alive turns out to be closed before any byte of an answer.
+ * With a body in memory, a request is repeated once when a connection that
+ * was kept alive turns out to be closed before any byte of an answer.
  *
  * 0 when the transfer ended as HTTP says it should; or -1 with err, whose
  * text names the upstream and its host, never a credential or a query:
