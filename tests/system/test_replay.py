@@ -1,0 +1,315 @@
+"""cache.replay and X-Cache-Replay: stored streams at a pace."""
+
+import select
+import signal
+import time
+
+import pytest
+
+from harness import (ApacheCgi, ApacheProxyFcgi, FORMATS, LighttpdPool, Nginx,
+                     Site, sse_events)
+
+STREAMING = [f for f in FORMATS if f.streams]
+OVER_FORMATS = pytest.mark.parametrize("fmt", STREAMING, ids=repr)
+CHAT = STREAMING[0]
+PACES = ["instant", "recorded", "recorded*4", "recordedx0.5",
+         "recorded\xc3\x97100", "400/s", "1000000/s"]
+# So slow that in no test a second step is ever due.
+STANDING = "0.001/s"
+STORE_CONNECTIONS = 16  # of one worker process, at most
+
+
+@pytest.fixture(scope="module")
+def site(memcached, demo):
+    with Site(memcached=memcached, demo=demo) as s:
+        yield s
+
+
+@pytest.fixture(scope="module")
+def slow_site(memcached, demo):
+    with Site(memcached=memcached, demo=demo, options={
+            "cache.replay": STANDING, "cache.cross_mode": "on"}) as s:
+        yield s
+
+
+def at(pace):
+    return {"X-Cache-Replay": pace}
+
+
+def stored(site, fmt, prompt, stream=True, **more):
+    miss = site.ask(fmt, prompt, stream, **more)
+    assert (miss.status, miss.header("X-Cache")) == (200, "MISS"), miss.body
+    assert site.record(miss)["not_stored"] is None
+    return miss
+
+
+def replay(site, fmt, prompt, pace, **more):
+    """A whole replay."""
+    return begin(site, fmt, prompt, pace, **more).finish()
+
+
+def begin(site, fmt, prompt, pace, **more):
+    """A replay of which only the head has been read."""
+    hit = site.send_ask(fmt, prompt, True, headers=at(pace), **more).head()
+    assert (hit.status, hit.header("X-Cache")) == (200, "HIT (exact)")
+    return hit
+
+
+def events(body):
+    """A body of LF lines in its events."""
+    parts = body.split(b"\n\n")
+    assert parts.pop() == b""
+    return [p + b"\n\n" for p in parts]
+
+
+def assert_silent(stream):
+    """Nothing more of it has come."""
+    assert not stream.ended and not stream.raw
+    assert not select.select([stream.sock], [], [], 0)[0]
+
+
+def assert_stands_after_first(stream, whole):
+    """Its first event has come, and no byte more."""
+    first = events(whole)[0]
+    while len(stream.body) < len(first):
+        assert stream.read()
+    assert stream.body == first
+    assert_silent(stream)
+
+
+def assert_stands_early(stream, whole):
+    """
+    Some events have come, not all. (Two of them may have reached the
+    recorder in one read, if it was kept waiting.)
+    """
+    stream.read_until(b"\n\n")
+    assert events(stream.body)
+    assert whole.startswith(stream.body) and stream.body != whole
+    assert_silent(stream)
+
+
+def steady(response):
+    """Headers that no two answers differ in."""
+    moment = ("age", "date", "x-request-id", "cache-status")
+    return sorted((n.lower(), v) for n, v in response.headers
+                  if n.lower() not in moment)
+
+
+@OVER_FORMATS
+def test_the_bytes_are_the_same_in_every_pace(site, prompt, fmt):
+    miss = stored(site, fmt, prompt, demo={"gap": 5, "words": 9})
+    plain = site.ask(fmt, prompt, True)
+    assert plain.body == miss.body
+    for pace in PACES:
+        hit = replay(site, fmt, prompt, pace)
+        assert hit.clean and hit.body == miss.body
+        assert steady(hit) == steady(plain)
+        assert int(hit.header("Content-Length")) == len(miss.body)
+        record = site.record(hit)
+        assert record["cache"] == "hit" and not record["aborted"]
+        assert record["bytes"] == len(miss.body)
+
+
+@pytest.mark.parametrize("pace", ["recorded", "200/s"])
+@pytest.mark.parametrize("end, knobs", [
+    (b"\n\n", {}), (b"\n\n", {"comments": 1}), (b"\n\n", {"split": 7}),
+    (b"\r\n\r\n", {"crlf": 1}), (b"\r\r", {"cr": 1})],
+    ids=["lf", "comments", "split", "crlf", "cr"])
+def test_only_whole_events_are_written(site, prompt, end, knobs, pace):
+    miss = stored(site, CHAT, prompt, demo={"gap": 8, "words": 6, **knobs})
+    hit = begin(site, CHAT, prompt, pace)
+    while hit.read():
+        assert hit.body.endswith(end)
+    assert hit.clean and hit.body == miss.body
+    assert len(hit.reads) > 1
+
+
+def test_a_rate_is_never_ahead_of_itself(site, prompt):
+    """Event number i comes i/N seconds after the start, or later."""
+    miss = stored(site, CHAT, prompt, demo={"words": 10})
+    rate = 40
+    start = time.monotonic()
+    hit = replay(site, CHAT, prompt, "%d/s" % rate)
+    assert hit.body == miss.body
+    seen = 0
+    for when, data in hit.reads:
+        seen += len(events(data))
+        assert when - start >= (seen - 1) / rate
+    assert seen == len(sse_events(miss.body))
+
+
+def test_recorded_has_the_rhythm_of_the_recording(site, prompt):
+    """A thousandth as fast, only what came first is there at first."""
+    miss = stored(site, CHAT, prompt, demo={"gap": 60, "words": 5})
+    hit = begin(site, CHAT, prompt, "recorded*0.001")
+    assert_stands_early(hit, miss.body)
+    start = time.monotonic()
+    assert replay(site, CHAT, prompt, "recorded").body == miss.body
+    middle = time.monotonic()
+    assert replay(site, CHAT, prompt, "recorded*4").body == miss.body
+    assert time.monotonic() - middle < middle - start
+    assert_silent(hit)
+    hit.close()
+
+
+def test_what_came_at_once_is_replayed_at_once(site, prompt):
+    """All of it in one read: one step, however slow."""
+    miss = stored(site, CHAT, prompt, demo={"length": 1, "words": 3})
+    hit = replay(site, CHAT, prompt, "recorded*10")
+    assert hit.clean and hit.body == miss.body
+
+
+@pytest.mark.parametrize("options", [
+    {}, {"cache.compress": "off"},
+    {"cache.compress": "off", "cache.chunk": "4K"}],
+    ids=["packed", "plain", "chunks"])
+def test_times_are_kept_however_it_is_stored(memcached, demo, prompt,
+                                             options):
+    with Site(memcached=memcached, demo=demo, options=options) as site:
+        miss = stored(site, CHAT, prompt,
+                      demo={"gap": 12, "words": 60, "random": 1})
+        assert len(miss.body) > 8192
+        assert replay(site, CHAT, prompt, "recorded*20").body == miss.body
+        hit = begin(site, CHAT, prompt, "recorded*0.001")
+        assert_stands_early(hit, miss.body)
+        hit.close()
+
+
+def test_the_header_counts_more_than_the_option(slow_site, prompt):
+    miss = stored(slow_site, CHAT, prompt, demo={"words": 5})
+    hit = slow_site.send_ask(CHAT, prompt, True).head()
+    assert hit.header("X-Cache") == "HIT (exact)"
+    assert_stands_after_first(hit, miss.body)
+    for pace in ("instant", "1000000/s"):
+        assert replay(slow_site, CHAT, prompt, pace).body == miss.body
+    assert_silent(hit)
+    hit.close()
+
+
+@OVER_FORMATS
+def test_json_is_instant(slow_site, prompt, fmt):
+    miss = stored(slow_site, fmt, prompt, stream=False)
+    hit = slow_site.ask(fmt, prompt)
+    assert hit.header("X-Cache") == "HIT (exact)"
+    assert hit.clean and hit.body == miss.body
+
+
+def test_a_reshaped_stream_has_a_pace_but_no_recording(slow_site, prompt):
+    stored(slow_site, CHAT, prompt, stream=False)
+    whole = slow_site.ask(CHAT, prompt, True, headers=at("recorded"))
+    assert whole.header("X-Cache") == "HIT (reshaped)"
+    assert whole.clean and whole.body.endswith(b"data: [DONE]\n\n")
+    hit = slow_site.send_ask(CHAT, prompt, True).head()
+    assert hit.header("X-Cache") == "HIT (reshaped)"
+    assert_stands_after_first(hit, whole.body)
+    hit.close()
+
+
+def test_a_stream_reshaped_to_json_is_instant(slow_site, prompt):
+    stored(slow_site, CHAT, prompt, demo={"words": 5})
+    hit = slow_site.ask(CHAT, prompt)
+    assert hit.header("X-Cache") == "HIT (reshaped)"
+    assert hit.clean and CHAT.text(hit.body, False)
+
+
+@OVER_FORMATS
+@pytest.mark.parametrize("pace", ["slow", "recorded*0", "5", "-1/s",
+                                  "2000000/s", "0.0001/s"])
+def test_what_is_no_pace_is_refused(site, prompt, fmt, pace):
+    before = site.demo.stats()["requests"]
+    answer = site.ask(fmt, prompt, True, headers=at(pace))
+    assert answer.status == 400
+    fmt.assert_error(answer.body, "bad_request")
+    assert b"X-Cache-Replay" in answer.body
+    assert site.demo.stats()["requests"] == before
+
+
+def test_callers_may_be_denied_a_pace(memcached, demo, prompt):
+    options = {"cache.allow_control": "no-cache ttl"}
+    with Site(memcached=memcached, demo=demo, options=options) as site:
+        answer = site.ask(CHAT, prompt, True, headers=at("recorded"))
+        assert answer.status == 403
+        CHAT.assert_error(answer.body, "control_not_allowed")
+        assert site.ask(CHAT, prompt, True).status == 200
+
+
+def test_the_upstream_does_not_hear_of_it(site, prompt):
+    site.ask(CHAT, prompt, True, headers=at("recorded"))
+    _, headers = site.last_forwarded()
+    assert not [n for n in headers if n.startswith("x-cache")]
+
+
+# Apache tells of a client that left only when something is written to it.
+@pytest.mark.parametrize("server, pace", [
+    (LighttpdPool, STANDING), (Nginx, STANDING), (ApacheProxyFcgi, "10/s")])
+def test_a_replay_ends_when_its_client_leaves(server, memcached, demo,
+                                              prompt, pace):
+    options = {"server.threads": 1, "server.queue_timeout": "50s"}
+    with Site(server, memcached=memcached, demo=demo, options=options,
+              processes=1) as site:
+        miss = stored(site, CHAT, prompt, demo={"words": 2000})
+        hit = begin(site, CHAT, prompt, pace)
+        hit.read_until(b"\n\n")
+        hit.close()
+        record = site.record(hit)
+        assert record["aborted"] and record["cache"] == "hit"
+        assert record["bytes"] < len(miss.body)
+        # The only worker is there for others.
+        assert site.ask(CHAT, prompt, True).body == miss.body
+
+
+def test_the_drains_end_sends_the_rest_at_once(memcached, demo, prompt):
+    options = {"server.drain_timeout": "300ms"}
+    with Site(memcached=memcached, demo=demo, options=options) as site:
+        miss = stored(site, CHAT, prompt, demo={"gap": 60, "words": 12})
+        hits = [begin(site, CHAT, prompt, pace)
+                for pace in (STANDING, "recorded*0.001")]
+        for hit in hits:
+            assert_stands_early(hit, miss.body)
+        site.server.pool.process.kill(signal.SIGTERM)
+        for hit in hits:
+            assert hit.finish().clean and hit.body == miss.body
+            record = site.record(hit)
+            assert not record["aborted"] and record["error"] is None
+        assert site.server.pool.process.popen.wait(20) == 0
+
+
+def test_replays_hold_no_connection_to_memcached(own_memcached, demo,
+                                                 prompt):
+    replays = 40
+    options = {"server.threads": replays + 8}
+    with Site(memcached=own_memcached, demo=demo, options=options,
+              processes=1) as site:
+        miss = stored(site, CHAT, prompt, demo={"words": 5})
+        hits = [begin(site, CHAT, prompt, STANDING) for _ in range(replays)]
+        for hit in hits:
+            assert_stands_after_first(hit, miss.body)
+        with own_memcached.connect() as m:
+            own = 2  # this one, and what it listens on
+            assert int(m.stat("curr_connections")) <= STORE_CONNECTIONS + own
+        for _ in range(STORE_CONNECTIONS):
+            assert site.ask(CHAT, prompt, True).body == miss.body
+        for hit in hits:
+            assert_silent(hit)
+            hit.close()
+        for hit in hits:
+            assert site.record(hit)["aborted"]
+
+
+def test_a_replay_outlives_memcached(own_memcached, demo, prompt):
+    with Site(memcached=own_memcached, demo=demo) as site:
+        miss = stored(site, CHAT, prompt, demo={"words": 30})
+        hit = begin(site, CHAT, prompt, "50/s")
+        hit.read_until(b"\n\n")
+        own_memcached.kill()
+        try:
+            assert hit.finish().clean and hit.body == miss.body
+        finally:
+            own_memcached.start()
+
+
+def test_a_replay_has_a_pace_as_cgi_too(memcached, demo, prompt):
+    with Site(ApacheCgi, memcached=memcached, demo=demo) as site:
+        miss = stored(site, CHAT, prompt, demo={"gap": 10, "words": 5})
+        for pace in ("recorded", "100/s"):
+            assert replay(site, CHAT, prompt, pace).body == miss.body
