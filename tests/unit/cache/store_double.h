@@ -20,6 +20,7 @@ struct double_item {
 	char *data; /* NULL: the slot is free */
 	size_t len;
 	int64_t ttl_s;
+	int64_t put_us;
 };
 
 struct store_double {
@@ -34,6 +35,7 @@ struct store_double {
 	int sets;
 	size_t servers;
 	size_t down_server;   /* SIZE_MAX: none */
+	int64_t (*now_us)(void); /* by which values run out; NULL: never */
 	/* Called before each operation but those that it makes itself. */
 	void (*before)(struct store_double *d, int call);
 	bool in_before;
@@ -75,15 +77,35 @@ double_fails(struct store_double *d)
 	return call >= d->fail_at && call - d->fail_at < d->fail_count;
 }
 
+static inline void
+double_drop(struct double_item *item)
+{
+	free(item->data);
+	item->data = NULL;
+}
+
+static inline bool
+double_ran_out(const struct store_double *d, const struct double_item *item)
+{
+	return d->now_us != NULL && item->ttl_s > 0 &&
+	    d->now_us() - item->put_us >= item->ttl_s * 1000000;
+}
+
 static inline struct double_item *
 double_find(struct store_double *d, size_t server, const char *name)
 {
+	struct double_item *item;
 	size_t i;
 
 	for (i = 0; i < DOUBLE_SLOTS; i++) {
-		if (d->items[i].data != NULL && d->items[i].server == server &&
-		    strcmp(d->items[i].name, name) == 0)
-			return &d->items[i];
+		item = &d->items[i];
+		if (item->data == NULL || item->server != server ||
+		    strcmp(item->name, name) != 0)
+			continue;
+		if (!double_ran_out(d, item))
+			return item;
+		double_drop(item);
+		return NULL;
 	}
 	return NULL;
 }
@@ -113,13 +135,6 @@ double_count(struct store_double *d)
 }
 
 static inline void
-double_drop(struct double_item *item)
-{
-	free(item->data);
-	item->data = NULL;
-}
-
-static inline void
 double_put_on(struct store_double *d, size_t server, const char *name,
     const void *data, size_t len, int64_t ttl_s)
 {
@@ -142,6 +157,7 @@ double_put_on(struct store_double *d, size_t server, const char *name,
 	item->server = server;
 	item->len = len;
 	item->ttl_s = ttl_s;
+	item->put_us = d->now_us != NULL ? d->now_us() : 0;
 }
 
 /* On the first server. */
