@@ -38,10 +38,14 @@ class Crowd:
         self.open += 1
         return exchange
 
-    def start_at(self, delay_s, send):
-        """Call send() for an exchange in so many seconds from now."""
+    def at(self, delay_s, action):
+        """Call action() in so many seconds from now."""
         heapq.heappush(self.later, (time.monotonic() + delay_s,
-                                    next(self.order), send))
+                                    next(self.order), action))
+
+    def start_at(self, delay_s, send):
+        """Call send() for an exchange then."""
+        self.at(delay_s, lambda: self.start(send()))
 
     def leave(self, exchange):
         """Its client hangs up."""
@@ -61,12 +65,12 @@ class Crowd:
             self.open -= 1
 
     def due(self):
-        """Send what is to be sent by now; seconds until the next."""
+        """Do what is to be done by now; seconds until the next."""
         while self.later:
             wait = self.later[0][0] - time.monotonic()
             if wait > 0:
                 return wait
-            self.start(heapq.heappop(self.later)[2]())
+            heapq.heappop(self.later)[2]()
         return PATIENCE
 
     def turn(self, wait_s):

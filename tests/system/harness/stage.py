@@ -45,7 +45,6 @@ class Call:
         self.over = threading.Event()
         self.sent = b""         # of the answer's body
         self.said = 0           # pieces of the model's answer
-        self.whole = False      # it was sent to its end
         self.chunked = True
         self.broken = False     # the caller has left
         self.model = None
@@ -67,6 +66,11 @@ class Call:
     def full(self):
         """The whole body of the answer it has, or is to have."""
         return self.answer().body
+
+    @property
+    def whole(self):
+        """Whether all of it was sent."""
+        return self.sent == self.full
 
     def put(self, data):
         try:
@@ -92,9 +96,9 @@ class Call:
 
     def send(self, data):
         """Send a piece of the body."""
+        self.sent += data
         self.put(b"%x\r\n%s\r\n" % (len(data), data)
                  if self.chunked else data)
-        self.sent += data
         return self
 
     def say(self, pieces=None):
@@ -110,7 +114,6 @@ class Call:
         """The body's end, as HTTP says it."""
         if self.chunked:
             self.put(b"0\r\n\r\n")
-        self.whole = not self.broken
         self.over.set()
 
     def play(self):
