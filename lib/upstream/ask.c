@@ -84,8 +84,8 @@ note_failure(struct try *t, enum health_kind kind, int64_t retry_after,
 	t->decided = true;
 	rest_ms = cell_failed(&t->slot->cell, &t->pass, &failure, now_ms());
 	if (rest_ms > 0 && t->asking->group->count > 1)
-		diag(LOG_WARNING, "upstream %s is left out for %lld ms: %s",
-		    t->upstream->name, (long long)rest_ms, words);
+		diag(LOG_WARNING, "%s; left out for %lld ms", words,
+		    (long long)rest_ms);
 }
 
 /* ---- passing on ----------------------------------------------------------- */
@@ -132,12 +132,13 @@ static void
 note_status(struct try *t, const struct http_headers *headers)
 {
 	int64_t asked_ms = 0;
-	char words[32];
+	char words[128];
 
 	if (t->status == 429 || t->status == 503)
 		asked_ms = retry_after_ms(
 		    http_headers_get(headers, "Retry-After"), clock_wall_ms());
-	snprintf(words, sizeof(words), "it answered %d", t->status);
+	snprintf(words, sizeof(words), "upstream %.80s answered %d",
+	    t->upstream->name, t->status);
 	note_failure(t, HEALTH_STATUS, asked_ms, words);
 }
 
@@ -292,10 +293,7 @@ try_next(struct asking *a, int *rc, struct err *err)
 	*rc = perform(&t);
 	if (*rc == -1)
 		again = is_made_up_for(&t);
-	if (again)
-		diag(LOG_INFO, "upstream %s failed (%s); asking another",
-		    t.upstream->name, t.turned_down ? "status" : t.err.text);
-	else if (!t.passed_on)
+	if (!again && !t.passed_on)
 		announce(&t);
 	if (*rc == -1 && !again)
 		err_set(err, t.err.code, "%s", t.err.text);
