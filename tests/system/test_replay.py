@@ -212,6 +212,19 @@ def test_a_stream_reshaped_to_json_is_instant(slow_site, prompt):
     assert hit.clean and CHAT.text(hit.body, False)
 
 
+def test_a_stale_stream_has_its_pace_too(memcached, demo, prompt):
+    options = {"cache.stale_while_revalidate": "1h", "cache.ttl": "1ms"}
+    with Site(memcached=memcached, demo=demo, options=options) as site:
+        miss = stored(site, CHAT, prompt, demo={"words": 5})
+        hit = site.send_ask(CHAT, prompt, True, headers=at(STANDING)).head()
+        assert hit.header("X-Cache") == "HIT (stale)"
+        assert_stands_after_first(hit, miss.body)
+        hit.close()
+        hit = site.ask(CHAT, prompt, True, headers=at("1000/s"))
+        assert hit.header("X-Cache") == "HIT (stale)"
+        assert hit.clean and hit.body == miss.body
+
+
 @OVER_FORMATS
 @pytest.mark.parametrize("pace", ["slow", "recorded*0", "5", "-1/s",
                                   "2000000/s", "0.0001/s"])
