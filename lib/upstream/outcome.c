@@ -51,14 +51,17 @@ static const struct row rows[] = {
 };
 
 /*
- * Once the request went out, these mean something else: an answer that is
- * not HTTP, and a header line beyond libcurl's limit.
+ * Once the request went out and until there is an answer, these mean
+ * something else: an answer that is not HTTP, a header line beyond libcurl's
+ * limit, and, over HTTP/2, no answer at all.
  */
 static const struct row rows_connected[] = {
 	{CURLE_UNSUPPORTED_PROTOCOL, ERR_UPSTREAM_BROKEN,
 	    "its answer is no HTTP"},
 	{CURLE_OUT_OF_MEMORY, ERR_UPSTREAM_BROKEN,
 	    "its answer has a header line too long"},
+	{CURLE_PARTIAL_FILE, ERR_UPSTREAM_BROKEN,
+	    "it closed the connection without an answer"},
 };
 
 static const struct row *

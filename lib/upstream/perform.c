@@ -277,8 +277,11 @@ met_closing(const struct transfer *t, CURLcode code, bool reused)
 	bool repeatable = r->body != NULL || r->read_body == NULL ||
 	    r->body_total == 0;
 
-	return (code == CURLE_HTTP2 || code == CURLE_SEND_ERROR) && reused &&
-	    repeatable && t->head.status == 0 && t->failure.code == ERR_NONE;
+	if (code != CURLE_HTTP2 && code != CURLE_PARTIAL_FILE &&
+	    code != CURLE_SEND_ERROR)
+		return false;
+	return reused && repeatable && t->head.status == 0 &&
+	    t->failure.code == ERR_NONE;
 }
 
 static int
