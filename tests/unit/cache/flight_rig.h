@@ -13,19 +13,19 @@
 
 /* ---- the clock ----------------------------------------------------------- */
 
-static _Atomic int64_t rig_us = 1000 * 1000;
+static _Atomic int64_t test_us = 1000 * 1000;
 static _Atomic int64_t rig_skew_ms; /* of the wall clock */
 
 static inline int64_t
 rig_steady_us(void)
 {
-	return rig_us;
+	return test_us;
 }
 
 static inline int64_t
 rig_wall_ms(void)
 {
-	return 1700000000000 + rig_us / 1000 + rig_skew_ms;
+	return 1700000000000 + test_us / 1000 + rig_skew_ms;
 }
 
 static const struct flight_clock rig_clock = {
@@ -36,7 +36,7 @@ static const struct flight_clock rig_clock = {
 static inline void
 pass_ms(int64_t ms)
 {
-	rig_us += ms * 1000;
+	test_us += ms * 1000;
 }
 
 /* ---- a store for many threads -------------------------------------------- */
@@ -137,7 +137,7 @@ shared_new(void)
 
 enum { LEASE_MS = 5000, BEAT_MS = LEASE_MS / 5, DEATH_MS = 4 * BEAT_MS };
 
-struct rig {
+struct flight_rig {
 	struct store_double *d;
 	struct cache *cache;
 	struct cache_found found; /* of a look-up that knew the epoch */
@@ -146,7 +146,7 @@ struct rig {
 };
 
 static inline void
-rig_open(struct rig *r)
+flight_rig_open(struct flight_rig *r)
 {
 	struct cache_config config = {.chunk_bytes = 512 * 1024,
 	    .max_entry_bytes = 1 << 20};
@@ -166,14 +166,14 @@ rig_open(struct rig *r)
 }
 
 static inline void
-rig_close(struct rig *r)
+flight_rig_close(struct flight_rig *r)
 {
 	cache_free(r->cache);
 }
 
 /* Somebody who asks this question now. */
 static inline struct flight *
-rig_flight(struct rig *r)
+rig_flight(struct flight_rig *r)
 {
 	struct flight *f = flight_new(r->cache, "default", r->key, &r->found,
 	    &r->config);
@@ -186,7 +186,7 @@ rig_flight(struct rig *r)
 
 /* The store loses all whose name contains part. */
 static inline void
-store_forgets(struct rig *r, const char *part)
+store_forgets(struct flight_rig *r, const char *part)
 {
 	struct double_item *item;
 
@@ -199,7 +199,7 @@ store_forgets(struct rig *r, const char *part)
  * one is just not called.
  */
 static inline void
-rig_kill(struct rig *r, struct flight *f)
+rig_kill(struct flight_rig *r, struct flight *f)
 {
 	struct store_double *d = r->d;
 	void (*before)(struct store_double *, int) = d->before;

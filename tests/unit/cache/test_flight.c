@@ -21,7 +21,7 @@ assert_got(const struct got *g, const char *bytes, size_t len)
 
 /* A leader and one who follows it. */
 struct pair {
-	struct rig r;
+	struct flight_rig r;
 	struct flight *leader, *follower;
 	struct got got;
 };
@@ -29,7 +29,7 @@ struct pair {
 static void
 pair_open(struct pair *p)
 {
-	rig_open(&p->r);
+	flight_rig_open(&p->r);
 	got_init(&p->got);
 	p->leader = rig_flight(&p->r);
 	p->follower = rig_flight(&p->r);
@@ -43,7 +43,7 @@ pair_close(struct pair *p)
 	flight_free(p->leader);
 	flight_free(p->follower);
 	got_fini(&p->got);
-	rig_close(&p->r);
+	flight_rig_close(&p->r);
 }
 
 /* Time passes in ticks of a leader (NULL: nobody), the other polls. */
@@ -159,15 +159,15 @@ test_who_comes_late_gets_it_from_the_start(void **state)
 			pass_ms((uint8_t)body[at] % 60);
 			flight_lead_tick(p.leader, NULL, 0);
 		}
-		start_us = rig_us;
+		start_us = test_us;
 		while (p.got.bytes.len < len) {
 			got_poll(&p.got, p.follower);
 			assert_int_equal(p.got.state, FLIGHT_LEADING);
-			rig_us = p.got.due_us;
+			test_us = p.got.due_us;
 			flight_lead_tick(p.leader, NULL, 0);
 		}
 		assert_got(&p.got, body, len);
-		assert_true(rig_us - start_us <= 100 * 1000);
+		assert_true(test_us - start_us <= 100 * 1000);
 		flight_lead_end(p.leader, FLIGHT_COMPLETE, NULL);
 		got_poll(&p.got, p.follower);
 		assert_int_equal(p.got.state, FLIGHT_COMPLETE);
@@ -298,7 +298,7 @@ test_silence_is_death(void **state)
 	pair_open(&p);
 	run(p.leader, NULL, 0, &p.got, p.follower, 3 * LEASE_MS);
 	assert_int_equal(p.got.state, FLIGHT_LEADING);
-	start_us = rig_us;
+	start_us = test_us;
 	run(NULL, NULL, 0, &p.got, p.follower, LEASE_MS);
 	assert_int_equal(p.got.state, FLIGHT_DEAD);
 	assert_true(p.got.due_us - start_us <= DEATH_MS * 1000);
@@ -370,7 +370,7 @@ test_an_heir_that_dies_is_followed_on(void **state)
 	p.got.polls = 0;
 	while (p.got.polls < 1000) {
 		got_poll(&p.got, p.follower);
-		pass_ms((p.got.due_us - rig_us) / 1000);
+		pass_ms((p.got.due_us - test_us) / 1000);
 		if (p.got.state != FLIGHT_DEAD)
 			continue;
 		if (flight_enter(p.follower) == FLIGHT_LEAD)
@@ -813,10 +813,10 @@ static void
 test_a_lock_that_is_none_is_replaced(void **state)
 {
 	struct flight *a, *b;
-	struct rig r;
+	struct flight_rig r;
 
 	(void)state;
-	rig_open(&r);
+	flight_rig_open(&r);
 	a = rig_flight(&r);
 	b = rig_flight(&r);
 	double_put(r.d, a->lock, "nonsense", 8, 60);
@@ -824,7 +824,7 @@ test_a_lock_that_is_none_is_replaced(void **state)
 	assert_int_equal(flight_enter(b), FLIGHT_FOLLOW);
 	flight_free(a);
 	flight_free(b);
-	rig_close(&r);
+	flight_rig_close(&r);
 }
 
 /* The add was carried out; its answer was lost, and it was tried again. */
@@ -832,10 +832,10 @@ static void
 test_a_lost_answer_does_not_cost_the_lead(void **state)
 {
 	struct flight *f;
-	struct rig r;
+	struct flight_rig r;
 
 	(void)state;
-	rig_open(&r);
+	flight_rig_open(&r);
 	f = rig_flight(&r);
 	r.d->fail_at = r.d->calls;
 	r.d->fail_count = 1;
@@ -843,7 +843,7 @@ test_a_lost_answer_does_not_cost_the_lead(void **state)
 	r.d->fail_with = STORE_ABSENT;
 	assert_int_equal(flight_enter(f), FLIGHT_LEAD);
 	flight_free(f);
-	rig_close(&r);
+	flight_rig_close(&r);
 }
 
 static void
@@ -873,15 +873,15 @@ static void
 test_a_leader_alone_is_not_followed(void **state)
 {
 	struct flight *f;
-	struct rig r;
+	struct flight_rig r;
 
 	(void)state;
-	rig_open(&r);
+	flight_rig_open(&r);
 	f = rig_flight(&r);
 	assert_int_equal(flight_enter(f), FLIGHT_LEAD);
 	assert_false(flight_lead_followed(f));
 	flight_free(f);
-	rig_close(&r);
+	flight_rig_close(&r);
 }
 
 /* A crowd shows itself with few writes. */
@@ -905,7 +905,7 @@ test_a_crowd_writes_seldom(void **state)
 	sets = p.r.d->sets;
 	for (k = 0; k < 100; k++) {
 		for (i = 0; i < CROWD; i++) {
-			rig_us += 1000;
+			test_us += 1000;
 			if (i % 20 == 0)
 				flight_lead_tick(p.leader, NULL, 0);
 			got_poll(&got, crowd[i]);
