@@ -9,8 +9,9 @@ import time
 
 import pytest
 
-from harness import DemoUpstream, Site, sse_events, wait_until
+from harness import DemoUpstream, Site, h2, sse_events, wait_until
 from harness.process import clean_env
+from harness.site import CHAT, chat_body
 from harness.tls import Authority, TlsServer, openssl
 from harness.workspace import BUILD
 
@@ -158,6 +159,65 @@ def test_closed_just_as_it_is_used(serve, install, own_demo, prompt, http2):
         ask(site, "%s, %d" % (prompt, i), stream=i % 2 == 0)
         tls.reload()
         ask(site, "%s, %d again" % (prompt, i), stream=i % 2 == 0)
+
+
+# What a server does when a request comes over a connection that has served
+# one before: by the request's stream, what it sends, and whether it closes.
+LEAVING = {
+    "closes": lambda stream: (b"", True),
+    "says goodbye": lambda stream: (h2.goaway(stream - 1), False),
+    "says goodbye and closes": lambda stream: (h2.goaway(stream - 1), True),
+    "has no time": lambda stream: (h2.reset(stream, h2.REFUSED), False),
+}
+
+
+@pytest.mark.parametrize("leave", LEAVING.values(), ids=LEAVING)
+@pytest.mark.parametrize("for_good", [False, True])
+def test_repeated_on_a_new_connection(install, certificate, prompt, own_demo,
+                                      leave, for_good):
+    """Once; more often only what was certainly not looked at (refused)."""
+    body = own_demo.client.request(
+        "POST", CHAT, body=chat_body(prompt, False)).body
+
+    def script(connection, stream):
+        if (connection, stream) == (1, 1) or \
+                (connection > 1 and not for_good):
+            return h2.answer(stream, body), False
+        return leave(stream)
+
+    with h2.H2Server(certificate, script) as server:
+        site = install(server)
+        ask(site, prompt, stream=False)
+        response = site.chat(prompt + " again", stream=False)
+        if for_good:
+            assert response.status == 502
+            assert json.loads(response.body)["error"]["code"] == \
+                "upstream_broken"
+        else:
+            assert (response.status, response.body) == (200, body)
+        assert server.requests[:3] == [(1, 1), (1, 3), (2, 1)]
+        assert len(server.requests) == 3 or \
+            (for_good and leave is LEAVING["has no time"])
+
+
+@pytest.mark.parametrize("streams", [1, 2], ids=["new", "kept alive"])
+def test_not_repeated(install, certificate, prompt, own_demo, streams):
+    """What the server did look at, and failed at, is not asked twice."""
+    body = own_demo.client.request(
+        "POST", CHAT, body=chat_body(prompt, False)).body
+
+    def script(connection, stream):
+        if stream < 2 * streams - 1:
+            return h2.answer(stream, body), False
+        return h2.reset(stream, h2.INTERNAL_ERROR), False
+
+    with h2.H2Server(certificate, script) as server:
+        site = install(server)
+        for i in range(1, streams):
+            ask(site, "%s: %d" % (prompt, i), stream=False)
+        response = site.chat(prompt, stream=False)
+        assert response.status == 502
+        assert len(server.requests) == streams
 
 
 # ---- whom it is taken for -------------------------------------------------
