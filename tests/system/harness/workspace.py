@@ -148,7 +148,7 @@ class Workspace:
         out = []
         for path in sorted(glob.glob(self.path("var", "*"))):
             if stat.S_ISREG(os.stat(path).st_mode) and \
-                    not path.endswith("/state"):
+                    not re.search(r"/state(\.upstreams)?$", path):
                 with open(path, errors="replace") as f:
                     out.append("---- %s\n%s" % (path, f.read()[-8000:]))
         return "\n".join(out)
