@@ -9,6 +9,7 @@ enum {
 	LEASE_MIN_MS = 100,
 	LEASE_MAX_MS = 3600 * 1000,
 	LOCK_SLACK_S = 2, /* memcached ends what lives up to a second early */
+	HEIR_SLACK_S = 1,
 	ENTER_TRIES = 4
 };
 
@@ -16,6 +17,18 @@ static const struct flight_clock real_clock = {
     .steady_us = clock_steady_us,
     .wall_ms = clock_wall_ms,
 };
+
+/* What fits a value is known of the entries' chunks. */
+static size_t
+segment_bytes(const struct cache *cache)
+{
+	size_t chunk = cache->config.chunk_bytes;
+
+	if (chunk < RECORD_TAIL_MAX + RECORD_SEGMENT_OVERHEAD)
+		return RECORD_TAIL_MAX;
+	chunk -= RECORD_SEGMENT_OVERHEAD;
+	return chunk < RECORD_SEGMENT_MAX ? chunk : RECORD_SEGMENT_MAX;
+}
 
 struct flight *
 flight_new(struct cache *cache, const char *ns,
@@ -38,6 +51,7 @@ flight_new(struct cache *cache, const char *ns,
 		f->config.lease_ms = LEASE_MIN_MS;
 	if (f->config.lease_ms > LEASE_MAX_MS)
 		f->config.lease_ms = LEASE_MAX_MS;
+	f->segment_bytes = segment_bytes(cache);
 	f->clock = &real_clock;
 	buf_init(&f->scratch, RECORD_SEGMENT_MAX + RECORD_SEGMENT_OVERHEAD);
 	return f;
@@ -123,7 +137,7 @@ flight_be_heir(struct flight *f, const uint8_t id[FLIGHT_ID_BYTES])
 	if (record_mark_write(&f->scratch, RECORD_HEIR, id, 0) == -1)
 		return STORE_DOWN;
 	return store_add(f->store, f->names.manifest, name, f->scratch.data,
-	    f->scratch.len, flight_lease_s(f));
+	    f->scratch.len, flight_lease_s(f) + HEIR_SLACK_S);
 }
 
 /* ---- who leads ----------------------------------------------------------- */

@@ -102,7 +102,8 @@ void flight_lead_data(struct flight *f, const char *bytes, size_t len);
 
 /*
  * To be called every FLIGHT_TICK_MS while the leader waits, also before the
- * head: publishes what is due, shows that the leader lives, and every fifth
+ * head, and never less often than every 0.8 of the lease, or followers think
+ * it dead: publishes what is due, shows that the leader lives, and every fifth
  * of the lease renews the lock and sees whether the store has lost anything
  * that somebody needs. kept: all bytes given to flight_lead_data so far, if
  * the caller still has them (then what was lost is written again), or NULL.
@@ -112,7 +113,7 @@ void flight_lead_tick(struct flight *f, const char *kept, size_t kept_len);
 /*
  * Whether anybody has followed within the last 0.8 s or so. Asks the store
  * at every call. Where a follower once was it takes up to a second until
- * this is false.
+ * this is false. A follower that does not poll for so long is not seen.
  */
 bool flight_lead_followed(struct flight *f);
 
@@ -123,7 +124,8 @@ enum flight_state {
 	FLIGHT_BROKEN,    /* it broke off after its head; err */
 	FLIGHT_FAILED,    /* the upstream failed before a head; err */
 	FLIGHT_ABANDONED, /* the leader gave up for reasons of its own */
-	FLIGHT_DEAD       /* follower only: no sign of life, or bytes lost */
+	FLIGHT_DEAD       /* follower only: no sign of life, or bytes lost,
+			     or it had ended before this follower came */
 };
 
 /*
@@ -143,7 +145,8 @@ struct flight_news {
 	const char *bytes;       /* the body's next bytes, perhaps none */
 	size_t len;
 	enum flight_state state; /* other than FLIGHT_LEADING only when all
-				    bytes there are have been given out */
+				    bytes there are have been given out; but
+				    what was abandoned is given out no more */
 	struct err err;          /* of FLIGHT_BROKEN, FLIGHT_FAILED */
 	int64_t wait_ms;         /* poll again after so long; 0: at once */
 };

@@ -116,8 +116,8 @@ close_segments(struct flight *f)
 			return false;
 		}
 		if (l->cut == 0)
-			l->cut = l->open.len < RECORD_SEGMENT_MAX
-			    ? l->open.len : RECORD_SEGMENT_MAX;
+			l->cut = l->open.len < f->segment_bytes
+			    ? l->open.len : f->segment_bytes;
 		if (!write_segment(f, l->n, closed(l), l->open.data, l->cut))
 			return false;
 		l->starts[l->n + 1 - l->first] = closed(l) + l->cut;

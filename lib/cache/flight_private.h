@@ -81,6 +81,7 @@ struct flight {
 	struct question names;
 	char lock[NAMES_BYTES];
 	struct flight_config config;
+	size_t segment_bytes;          /* of the body in a segment, at most */
 	const struct flight_clock *clock;
 	enum flight_part part;
 	uint8_t id[FLIGHT_ID_BYTES];   /* of the flight it is part of */
@@ -119,7 +120,7 @@ enum flight_lock flight_read_lock(struct flight *f,
 
 /*
  * Take the right to let go or replace the lock of a flight: STORE_ABSENT
- * when somebody else has it. It runs out with the lease.
+ * when somebody else has it. It runs out soon after the lease.
  */
 enum store_result flight_be_heir(struct flight *f,
     const uint8_t id[FLIGHT_ID_BYTES]);

@@ -242,21 +242,21 @@ state_ok(const struct record_state *s)
 static uint8_t
 how_number(enum flight_state how)
 {
-	uint8_t i = 0;
+	size_t i = 0;
 
 	while (i < N_HOWS && hows[i] != how)
 		i++;
-	return i;
+	return (uint8_t)i;
 }
 
 static uint8_t
 error_number(enum err_code code)
 {
-	uint8_t i;
+	size_t i;
 
 	for (i = 1; i < N_ERRORS; i++) {
 		if (errors[i] == code)
-			return i;
+			return (uint8_t)i;
 	}
 	return ERROR_BROKEN;
 }

@@ -146,9 +146,9 @@ struct flight_rig {
 };
 
 static inline void
-flight_rig_open(struct flight_rig *r)
+flight_rig_open_chunks(struct flight_rig *r, size_t chunk_bytes)
 {
-	struct cache_config config = {.chunk_bytes = 512 * 1024,
+	struct cache_config config = {.chunk_bytes = chunk_bytes,
 	    .max_entry_bytes = 1 << 20};
 	struct shared_store *shared = shared_new();
 
@@ -163,6 +163,12 @@ flight_rig_open(struct flight_rig *r)
 	memset(r->key, 0xab, sizeof(r->key));
 	r->config.lease_ms = LEASE_MS;
 	r->config.max_bytes = 8 << 20;
+}
+
+static inline void
+flight_rig_open(struct flight_rig *r)
+{
+	flight_rig_open_chunks(r, 512 * 1024);
 }
 
 static inline void

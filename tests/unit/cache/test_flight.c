@@ -276,7 +276,7 @@ test_nobody_joins_what_ended_before(void **state)
 	flight_put_lock(p.leader, false);
 	flight_be_heir(p.leader, p.leader->id); /* so the lock stays */
 	flight_lead_end(p.leader, FLIGHT_COMPLETE, NULL);
-	pass_ms(LEASE_MS);
+	pass_ms(LEASE_MS + 1500); /* the heir's turn has run out */
 	assert_int_equal(flight_enter(p.follower), FLIGHT_FOLLOW);
 	got_poll(&p.got, p.follower);
 	assert_int_equal(p.got.state, FLIGHT_DEAD);
@@ -497,6 +497,57 @@ test_bytes_of_the_dead_are_not_given_out(void **state)
 	run(NULL, NULL, 0, &p.got, p.follower, LEASE_MS);
 	assert_int_equal(p.got.state, FLIGHT_DEAD);
 	assert_got(&p.got, "", 0);
+	pair_close(&p);
+}
+
+/* A writing that took long arrives after the next one. */
+static void
+test_a_state_that_comes_late_is_passed_over(void **state)
+{
+	struct double_item *item, old;
+	struct pair p;
+
+	(void)state;
+	pair_open(&p);
+	give_head(p.leader, 200);
+	run(p.leader, NULL, 0, &p.got, p.follower, BEAT_MS);
+	flight_lead_data(p.leader, "one ", 4);
+	item = double_nth(p.r.d, ":state", 0);
+	assert_non_null(item);
+	old = *item;
+	old.data = malloc(old.len);
+	assert_non_null(old.data);
+	memcpy(old.data, item->data, old.len);
+	pass_ms(FLIGHT_TICK_MS);
+	flight_lead_data(p.leader, "two ", 4);
+	got_poll(&p.got, p.follower);
+	assert_got(&p.got, "one two ", 8);
+	double_put(p.r.d, old.name, old.data, old.len, old.ttl_s);
+	free(old.data);
+	got_poll(&p.got, p.follower);
+	assert_int_equal(p.got.state, FLIGHT_LEADING);
+	flight_lead_end(p.leader, FLIGHT_COMPLETE, NULL);
+	got_poll(&p.got, p.follower);
+	assert_int_equal(p.got.state, FLIGHT_COMPLETE);
+	assert_got(&p.got, "one two ", 8);
+	pair_close(&p);
+}
+
+/* A follower that could not look does not mistake that for silence. */
+static void
+test_time_not_spent_looking_is_no_silence(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	pair_open(&p);
+	got_poll(&p.got, p.follower);
+	run(p.leader, NULL, 0, NULL, NULL, 3 * LEASE_MS);
+	store_forgets(&p.r, ":state");
+	got_poll(&p.got, p.follower);
+	assert_int_equal(p.got.state, FLIGHT_LEADING);
+	run(p.leader, NULL, 0, &p.got, p.follower, LEASE_MS);
+	assert_int_equal(p.got.state, FLIGHT_LEADING);
 	pair_close(&p);
 }
 
@@ -732,6 +783,35 @@ test_a_long_body_passes_through_a_window(void **state)
 	pair_close(&p);
 }
 
+/* No value is longer than the chunks that entries are cut into. */
+static void
+test_segments_fit_where_chunks_do(void **state)
+{
+	size_t len = 100 * 1000, i;
+	char *body = malloc(len);
+	struct pair p;
+
+	(void)state;
+	assert_non_null(body);
+	fill_body(body, len, 10);
+	flight_rig_open_chunks(&p.r, 10 * 1000);
+	got_init(&p.got);
+	p.leader = rig_flight(&p.r);
+	p.follower = rig_flight(&p.r);
+	assert_int_equal(flight_enter(p.leader), FLIGHT_LEAD);
+	give_head(p.leader, 200);
+	flight_lead_data(p.leader, body, len);
+	for (i = 0; i < DOUBLE_SLOTS; i++) {
+		if (p.r.d->items[i].data != NULL)
+			assert_true(p.r.d->items[i].len <= 10 * 1000);
+	}
+	assert_int_equal(flight_enter(p.follower), FLIGHT_FOLLOW);
+	run(p.leader, NULL, 0, &p.got, p.follower, BEAT_MS);
+	assert_got(&p.got, body, len);
+	free(body);
+	pair_close(&p);
+}
+
 static void
 test_nobody_joins_past_the_bound(void **state)
 {
@@ -937,6 +1017,8 @@ main(void)
 	    cmocka_unit_test(test_two_leaders_never_mix),
 	    cmocka_unit_test(test_clocks_that_differ_only_delay),
 	    cmocka_unit_test(test_bytes_of_the_dead_are_not_given_out),
+	    cmocka_unit_test(test_a_state_that_comes_late_is_passed_over),
+	    cmocka_unit_test(test_time_not_spent_looking_is_no_silence),
 	    cmocka_unit_test(test_a_restart_in_mid_flight_heals),
 	    cmocka_unit_test(test_a_restart_without_the_bytes_lets_nobody_in),
 	    cmocka_unit_test(test_what_is_evicted_comes_back),
@@ -944,6 +1026,7 @@ main(void)
 	    cmocka_unit_test(test_without_the_store_there_is_no_flight),
 	    cmocka_unit_test(test_a_store_that_is_away_is_asked_seldom),
 	    cmocka_unit_test(test_a_long_body_passes_through_a_window),
+	    cmocka_unit_test(test_segments_fit_where_chunks_do),
 	    cmocka_unit_test(test_nobody_joins_past_the_bound),
 	    cmocka_unit_test(test_a_purge_parts_flights),
 	    cmocka_unit_test(test_other_questions_are_other_flights),
