@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { WINDOW_MIN = 16 << 20 };
+enum { WINDOW_MIN = 16 << 20, REFUSALS_MAX = 1 };
 
 /* One request that follows another's. */
 struct follower {
@@ -20,6 +20,8 @@ struct follower {
 	struct buf body;             /* JSON, until it is all there */
 	int64_t give_up_us;          /* when to ask the upstream instead */
 	bool knows_head;
+	bool refused;                /* it is the fault of somebody else's
+					credential: nothing for this one */
 	bool started;                /* the answer goes to the client */
 };
 
@@ -27,6 +29,7 @@ struct follower {
 enum outcome {
 	SERVED,  /* the response has ended */
 	AGAIN,   /* nothing was sent, and the lead is free */
+	REFUSED, /* likewise, after an error that is another caller's */
 	ALONE    /* nothing was sent, and the answer is not for this one */
 };
 
@@ -54,7 +57,6 @@ patience_ms(const struct exchange *x)
 static bool
 is_for_us(const struct follower *f, const struct flight_head *head)
 {
-	static const uint8_t nobody[DIGEST_BYTES];
 	size_t i;
 
 	for (i = 0; i < head->n_vary; i++) {
@@ -62,8 +64,17 @@ is_for_us(const struct follower *f, const struct flight_head *head)
 		    head->vary[i].value))
 			return false;
 	}
-	return memcmp(head->asker, nobody, sizeof(nobody)) == 0 ||
-	    digest_equal(head->asker, f->x->scope, sizeof(head->asker));
+	return true;
+}
+
+/* Whether it is an error that another credential may be the reason of. */
+static bool
+is_another_askers(const struct follower *f, const struct flight_head *head)
+{
+	static const uint8_t nobody[DIGEST_BYTES];
+
+	return !digest_equal(head->asker, nobody, sizeof(nobody)) &&
+	    !digest_equal(head->asker, f->x->scope, sizeof(head->asker));
 }
 
 /* 0, or -1 when memory is short. */
@@ -194,6 +205,8 @@ end_as_leader(struct follower *f)
 {
 	static const struct err none = ERR_INIT;
 
+	if (f->refused)
+		return REFUSED;
 	switch (f->news.state) {
 	case FLIGHT_COMPLETE:
 		if (!f->knows_head)
@@ -221,10 +234,14 @@ take_news(struct follower *f, int64_t waited_ms)
 {
 	const struct flight_head *head = f->news.head;
 
-	if (head == NULL)
+	if (head == NULL || f->refused)
 		return AGAIN;
 	if (!f->knows_head && (!is_for_us(f, head) || keep_head(f, head) == -1))
 		return ALONE;
+	/* Whoever has the same credential as this one waits for that, too. */
+	f->refused = is_another_askers(f, head);
+	if (f->refused)
+		return AGAIN;
 	if (!f->started && is_time_to_start(f, waited_ms) &&
 	    start(f, false) == -1)
 		return end_refused(f);
@@ -319,6 +336,7 @@ follow_join(struct exchange *x, const uint8_t key[CACHE_KEY_BYTES],
 	};
 	int64_t give_up_us = clock_steady_us() + patience_ms(x) * 1000;
 	enum outcome outcome = AGAIN;
+	int refusals = 0;
 	enum flight_role role = FLIGHT_ALONE;
 	struct flight *flight;
 
@@ -326,7 +344,9 @@ follow_join(struct exchange *x, const uint8_t key[CACHE_KEY_BYTES],
 		return FOLLOW_ALONE;
 	flight = flight_new(x->gateway->cache, x->control.namespace, key,
 	    found, &config);
-	while (flight != NULL && outcome == AGAIN) {
+	/* Refused twice, they ask side by side, not one after the other. */
+	while (flight != NULL && (outcome == AGAIN ||
+	    (outcome == REFUSED && refusals++ < REFUSALS_MAX))) {
 		role = flight_enter(flight);
 		if (role != FLIGHT_FOLLOW)
 			break;
