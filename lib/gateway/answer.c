@@ -27,10 +27,12 @@ static void
 put_stale_status(const struct exchange *x, char text[CACHE_STATUS_MAX])
 {
 	int64_t over_ms = clock_wall_ms() - x->found.entry.fresh_until_ms;
-	/* Rounded up: what is stale has not 0 seconds left. */
 	long long over_s = (long long)(over_ms / 1000 + (over_ms % 1000 > 0));
 	char how[40] = "hit";
 
+	/* What is stale has not 0 seconds left, nor more. */
+	if (over_s < 1)
+		over_s = 1;
 	if (x->rescued && x->covered > 0)
 		snprintf(how, sizeof(how), "fwd=stale; fwd-status=%d",
 		    x->covered);
