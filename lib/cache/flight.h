@@ -91,7 +91,10 @@ struct flight_head {
 					zero where no follower needs to ask */
 };
 
-/* The answer's head has come. Published with the first flight_lead_data or tick. */
+/*
+ * The answer's head has come. Published with the first flight_lead_data or
+ * tick.
+ */
 void flight_lead_head(struct flight *f, const struct flight_head *head);
 
 /*

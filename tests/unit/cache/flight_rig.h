@@ -9,7 +9,12 @@
 #include "store_double.h"
 
 #include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdatomic.h>
+#include <stddef.h>
+
+#include <cmocka.h>
 
 /* ---- the clock ----------------------------------------------------------- */
 
@@ -285,6 +290,57 @@ give_head(struct flight *f, int status)
 	    .headers = &header, .n_headers = 1};
 
 	flight_lead_head(f, &head);
+}
+
+/* ---- a leader and one who follows it ----------------------------------- */
+
+static inline void
+assert_got(const struct got *g, const char *bytes, size_t len)
+{
+	assert_int_equal(g->bytes.len, len);
+	if (len > 0)
+		assert_memory_equal(g->bytes.data, bytes, len);
+}
+
+/* A leader and one who follows it. */
+struct pair {
+	struct flight_rig r;
+	struct flight *leader, *follower;
+	struct got got;
+};
+
+static inline void
+pair_open(struct pair *p)
+{
+	flight_rig_open(&p->r);
+	got_init(&p->got);
+	p->leader = rig_flight(&p->r);
+	p->follower = rig_flight(&p->r);
+	assert_int_equal(flight_enter(p->leader), FLIGHT_LEAD);
+	assert_int_equal(flight_enter(p->follower), FLIGHT_FOLLOW);
+}
+
+static inline void
+pair_close(struct pair *p)
+{
+	flight_free(p->leader);
+	flight_free(p->follower);
+	got_fini(&p->got);
+	flight_rig_close(&p->r);
+}
+
+/* Time passes in ticks of a leader (NULL: nobody), the other polls. */
+static inline void
+run_flight(struct flight *leader, const char *kept, size_t kept_len,
+    struct got *g, struct flight *follower, int64_t ms)
+{
+	for (; ms > 0; ms -= FLIGHT_TICK_MS) {
+		pass_ms(FLIGHT_TICK_MS);
+		if (leader != NULL)
+			flight_lead_tick(leader, kept, kept_len);
+		if (g != NULL && g->state == FLIGHT_LEADING)
+			got_poll(g, follower);
+	}
 }
 
 #endif
