@@ -49,7 +49,7 @@ now_ms(void)
 	return clock_steady_us() / 1000;
 }
 
-/* ---- health --------------------------------------------------------------- */
+/* ---- health ------------------------------------------------------- */
 
 static void
 note_well(struct try *t)
@@ -88,7 +88,7 @@ note_failure(struct try *t, enum health_kind kind, int64_t retry_after,
 		    (long long)rest_ms);
 }
 
-/* ---- passing on ----------------------------------------------------------- */
+/* ---- passing on --------------------------------------------------- */
 
 static void
 announce(struct try *t)
@@ -205,7 +205,7 @@ on_idle(void *arg, int *watch_fd)
 	return rc;
 }
 
-/* ---- trying --------------------------------------------------------------- */
+/* ---- trying ------------------------------------------------------- */
 
 /* Whether a failure is the upstream's, and of which kind. */
 static bool

@@ -14,7 +14,7 @@ layout_magic(void)
 	return shared_file_magic("Repr-up1", sizeof(struct health_table));
 }
 
-/* ---- names ---------------------------------------------------------------- */
+/* ---- names -------------------------------------------------------- */
 
 /* FNV-1a (Fowler, Noll, Vo), 64 bits. */
 static uint64_t
@@ -107,7 +107,7 @@ health_next_turn(const struct upstream_health *h,
 	return atomic_fetch_add(&h->table->other_turns, 1);
 }
 
-/* ---- opening -------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------ */
 
 static int
 find_slots(struct upstream_health *h)
@@ -115,7 +115,7 @@ find_slots(struct upstream_health *h)
 	size_t i, n = h->conf->n_upstreams;
 
 	h->own = calloc(n + 1, sizeof(*h->own));
-	h->slot = calloc(n + 1, sizeof(*h->slot));
+	h->slot = calloc(n + 1, sizeof(struct health_slot *));
 	if (h->own == NULL || h->slot == NULL)
 		return -1;
 	for (i = 0; i < n; i++) {

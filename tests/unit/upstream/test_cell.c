@@ -254,7 +254,7 @@ test_a_date_of_another_boot(void **state)
 	assert_int_equal(standing(&cell, start_ms - 1), CELL_DUE);
 }
 
-/* ---- several at once ------------------------------------------------------ */
+/* ---- several at once ---------------------------------------------- */
 
 struct crowd {
 	health_cell cell;

@@ -285,7 +285,7 @@ test_due_goes_first_once(void **state)
 		assert_int_not_equal(first(f, now_ms + CELL_CLAIM_MS), 'c');
 }
 
-/* ---- together ------------------------------------------------------------- */
+/* ---- together ----------------------------------------------------- */
 
 static void
 in_child(struct fixture *f, void (*what)(struct fixture *f))
@@ -413,7 +413,7 @@ test_no_file(void **state)
 	assert_int_equal(err.code, ERR_IO);
 }
 
-/* ---- many threads --------------------------------------------------------- */
+/* ---- many threads ------------------------------------------------- */
 
 enum { THREADS = 8, ASKS = 400 };
 
@@ -456,7 +456,7 @@ test_threads_take_turns(void **state)
 	}
 }
 
-/* ---- in words ------------------------------------------------------------- */
+/* ---- in words ----------------------------------------------------- */
 
 static void
 assert_line(const struct buf *text, const char *line)
