@@ -27,7 +27,7 @@ static void
 put_stale_status(const struct exchange *x, char text[CACHE_STATUS_MAX])
 {
 	int64_t over_ms = clock_wall_ms() - x->found.entry.fresh_until_ms;
-	long long over_s = (long long)(over_ms / 1000 + (over_ms % 1000 > 0));
+	int64_t over_s = over_ms / 1000 + (over_ms % 1000 > 0);
 	char how[40] = "hit";
 
 	/* What is stale has not 0 seconds left, nor more. */
@@ -39,7 +39,7 @@ put_stale_status(const struct exchange *x, char text[CACHE_STATUS_MAX])
 	else if (x->rescued)
 		snprintf(how, sizeof(how), "fwd=stale");
 	snprintf(text, CACHE_STATUS_MAX, "reprise; %s; ttl=-%lld; key=\"%s\"%s",
-	    how, over_s, x->key_hex,
+	    how, (long long)over_s, x->key_hex,
 	    x->rescued ? "; detail=stale-if-error" : "");
 }
 
