@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from harness import FORMATS, Pair, Site, mode_name
+from harness import FORMATS, Nginx, Pair, Site, mode_name
 from harness.flights import assert_live
 
 CHAT = FORMATS[0]
@@ -311,7 +311,7 @@ def test_a_follower_that_leaves_frees_its_worker(own_memcached, theatre,
                                                  question, when):
     options = {"server.threads": 2, "server.queue_timeout": "1m",
                "upstream openai.url": stage.url}
-    with Site(memcached=own_memcached, demo=demo, options=options,
+    with Site(Nginx, memcached=own_memcached, demo=demo, options=options,
               processes=1) as site:
         lead = crowd.start(site.send_chat(question))
         call = stage.next()

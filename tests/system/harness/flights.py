@@ -4,6 +4,7 @@ import contextlib
 import re
 
 from .process import wait_until
+from .servers import LighttpdPool
 from .site import Site
 
 COLLAPSED = "reprise; fwd=miss; collapsed"
@@ -34,19 +35,21 @@ class Pair(contextlib.ExitStack):
     can be killed without harm to who follows from far.
     """
 
-    def __init__(self, memcached, stage, demo, options=None, processes=1):
+    def __init__(self, memcached, stage, demo, options=None, processes=1,
+                 server=LighttpdPool):
         super().__init__()
         self.memcached = memcached
         self.stage = stage
         self.demo = demo
         self.options = {"upstream openai.url": stage.url, **(options or {})}
         self.processes = processes
+        self.server = server
 
     def __enter__(self):
         super().__enter__()
         try:
             self.near, self.far = (self.enter_context(Site(
-                memcached=self.memcached, demo=self.demo,
+                self.server, memcached=self.memcached, demo=self.demo,
                 options=self.options, processes=self.processes))
                 for _ in range(2))
         except BaseException:
