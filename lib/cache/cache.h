@@ -116,6 +116,14 @@ int cache_save(struct cache *cache, const char *ns,
     const struct cache_answer *answer, struct err *err);
 
 /*
+ * Whether the namespace was purged since a look-up (found): what would be
+ * saved then is of no use, and must not take the place of what is. One round
+ * trip; false when the store does not answer.
+ */
+bool cache_is_purged(struct cache *cache, const char *ns,
+    const uint8_t key[CACHE_KEY_BYTES], const struct cache_found *found);
+
+/*
  * Call fn for each of a hit's pairs, in the order they were saved, until it
  * returns non-zero; returns that or 0. member: "headers" (to replay) or
  * "vary" (request header names and their values).

@@ -63,6 +63,8 @@ flight_free(struct flight *f)
 	if (f == NULL)
 		return;
 	flight_lead_end(f, FLIGHT_ABANDONED, NULL);
+	if (f->part == PART_FOLLOWS && f->follow.told == FLIGHT_DEAD)
+		flight_let_go(f);
 	flight_lead_fini(&f->lead);
 	flight_follow_fini(&f->follow);
 	buf_fini(&f->scratch);
@@ -138,6 +140,18 @@ flight_be_heir(struct flight *f, const uint8_t id[FLIGHT_ID_BYTES])
 		return STORE_DOWN;
 	return store_add(f->store, f->names.manifest, name, f->scratch.data,
 	    f->scratch.len, flight_lease_s(f) + HEIR_SLACK_S);
+}
+
+void
+flight_let_go(struct flight *f)
+{
+	uint8_t id[FLIGHT_ID_BYTES] = {0};
+
+	/* From here on no heir may set the lock that is removed below. */
+	if (flight_be_heir(f, f->id) == STORE_OK &&
+	    flight_read_lock(f, id) == LOCK_HELD &&
+	    memcmp(id, f->id, sizeof(id)) == 0)
+		store_remove(f->store, f->names.manifest, f->lock);
 }
 
 /* ---- who leads ----------------------------------------------------------- */

@@ -56,8 +56,9 @@ struct flight *flight_new(struct cache *cache, const char *ns,
     const struct flight_config *config);
 
 /*
- * End it. A leader that has not said how it ended has abandoned it. f may
- * be NULL.
+ * End it. A leader that has not said how it ended has abandoned it; a
+ * follower that found its leader dead sees to it that nobody joins that any
+ * more. f may be NULL.
  */
 void flight_free(struct flight *f);
 
@@ -70,9 +71,9 @@ enum flight_role {
 /*
  * Take part: lead where nobody does, else follow. A follower that was told
  * FLIGHT_DEAD or FLIGHT_ABANDONED may enter again: of all those exactly one
- * comes to lead, as long as the store works. A leader must look the question
- * up once more before it asks the upstream: the answer may have been stored
- * since.
+ * comes to lead, as long as the store works. Before it does so, and also as
+ * a leader before it asks the upstream, it must look the question up once
+ * more: the answer may have been stored since.
  */
 enum flight_role flight_enter(struct flight *f);
 
@@ -102,6 +103,12 @@ void flight_lead_head(struct flight *f, const struct flight_head *head);
  * when nothing was for FLIGHT_TICK_MS or much has gathered, else by a tick.
  */
 void flight_lead_data(struct flight *f, const char *bytes, size_t len);
+
+/*
+ * Let nobody join any more: what is known of the answer by now is only for
+ * those who follow already.
+ */
+void flight_lead_close(struct flight *f);
 
 /*
  * To be called every FLIGHT_TICK_MS while the leader waits, also before the

@@ -14,7 +14,7 @@ enum {
 	WAIT_NEWS_MS = 20,        /* after news */
 	JOINED_US = 250 * 1000,   /* renewed when it was the same so long */
 	JOINED_S = 3,
-	FRESH_SLACK_MS = 500,
+	FRESH_SLACK_MS = 500,     /* or a beat, if that is less */
 	GAP_US = 300 * 1000       /* between polls, counted as watching */
 };
 
@@ -84,7 +84,9 @@ tell_end(struct flight_follow *w, enum flight_state how)
 static bool
 is_fresh(const struct flight *f, const struct record_state *state)
 {
-	int64_t slack_ms = 2 * flight_beat_us(f) / 1000 + FRESH_SLACK_MS;
+	int64_t beat_ms = flight_beat_us(f) / 1000;
+	int64_t slack_ms = 2 * beat_ms +
+	    (beat_ms < FRESH_SLACK_MS ? beat_ms : FRESH_SLACK_MS);
 	int64_t now_ms = f->clock->wall_ms();
 
 	return state->written_ms >= now_ms - slack_ms &&

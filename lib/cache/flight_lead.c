@@ -160,17 +160,19 @@ write_state(struct flight *f, enum flight_state how, const struct err *err)
 static void
 release(struct flight *f)
 {
-	uint8_t id[FLIGHT_ID_BYTES] = {0};
 	struct flight_lead *l = &f->lead;
 
 	if (l->released || l->deposed)
 		return;
 	l->released = true;
-	/* From here on no heir may set the lock that is removed below. */
-	if (flight_be_heir(f, f->id) == STORE_OK &&
-	    flight_read_lock(f, id) == LOCK_HELD &&
-	    memcmp(id, f->id, sizeof(id)) == 0)
-		store_remove(f->store, f->names.manifest, f->lock);
+	flight_let_go(f);
+}
+
+void
+flight_lead_close(struct flight *f)
+{
+	if (active(f))
+		release(f);
 }
 
 /* Keep what is in the store of a long body within its bound. */

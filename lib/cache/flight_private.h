@@ -118,6 +118,9 @@ enum store_result flight_put_lock(struct flight *f, bool add);
 enum flight_lock flight_read_lock(struct flight *f,
     uint8_t id[FLIGHT_ID_BYTES]);
 
+/* Remove the lock, if it is that of f->id and nobody was told to replace it. */
+void flight_let_go(struct flight *f);
+
 /*
  * Take the right to let go or replace the lock of a flight: STORE_ABSENT
  * when somebody else has it. It runs out soon after the lease.

@@ -58,6 +58,20 @@ read_epoch(struct cache *cache, const struct question *q,
 	return result;
 }
 
+bool
+cache_is_purged(struct cache *cache, const char *ns,
+    const uint8_t key[CACHE_KEY_BYTES], const struct cache_found *found)
+{
+	struct cache_found now = {0};
+	struct question q;
+
+	if (!found->epoch_known || question_name(&q, ns, key) == -1)
+		return false;
+	read_epoch(cache, &q, &now);
+	return now.epoch_known &&
+	    !digest_equal(now.epoch, found->epoch, ENTRY_EPOCH_BYTES);
+}
+
 /*
  * Set the epoch anew: what was stored under a lost one is not to come back.
  * A value that is no epoch is overwritten.

@@ -170,6 +170,24 @@ batch_look_up(struct batch *b)
 		x->verdict = WIRE_STORE_DOWN;
 }
 
+bool
+batch_has_news(const struct batch *b)
+{
+	const struct exchange *x = b->x;
+	struct cache_found found;
+	size_t i = 0;
+	bool there;
+
+	while (i < b->in.n_unique && b->parts[i].hit)
+		i++;
+	if (i == b->in.n_unique)
+		return false;
+	there = cache_lookup(x->gateway->cache, x->control.namespace,
+	    b->questions[i].key, &found) == CACHE_HIT;
+	cache_found_fini(&found);
+	return there;
+}
+
 /* ---- putting together --------------------------------------------------- */
 
 int

@@ -55,6 +55,9 @@ void batch_fini(struct batch *b);
  */
 void batch_look_up(struct batch *b);
 
+/* Whether one that was missing is there now. */
+bool batch_has_news(const struct batch *b);
+
 /* Go on as if nothing had been found. */
 void batch_drop_hits(struct batch *b);
 

@@ -1,5 +1,7 @@
 #include "gateway/collect.h"
 
+#include "gateway/lead.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -88,6 +90,7 @@ begin_passing(struct collect *c, enum wire_verdict why)
 	int rc;
 
 	recorder_refuse(&c->record.recorder, why);
+	lead_close(&c->record);
 	if (c->altered && c->status < 300) {
 		c->unfit = true;
 		return -1;

@@ -377,28 +377,29 @@ serve_miss(struct batch *b)
 
 /* ---- the walk ----------------------------------------------------------- */
 
+/* Whether all is there, and served. */
+static bool
+serve_stored(struct batch *b)
+{
+	batch_look_up(b);
+	if (b->n_hits < b->in.n_unique)
+		return false;
+	if (serve_hits(b))
+		return true;
+	batch_drop_hits(b);
+	return false;
+}
+
 /*
- * Whether all is there, and served, or another's answer was: that of an
- * identical request, with as many inputs.
+ * Look once more. Of what was missing one is enough to tell whether anybody
+ * has stored it since.
  */
 static bool
-serve_without_upstream(struct batch *b, const uint8_t whole[CACHE_KEY_BYTES])
+look_again(void *arg)
 {
-	enum follow_result joined = FOLLOW_ALONE;
-	int looks;
+	struct batch *b = arg;
 
-	for (looks = 0; looks == 0 || (looks == 1 && joined == FOLLOW_LEADS);
-	     looks++) {
-		batch_look_up(b);
-		if (b->n_hits == b->in.n_unique && serve_hits(b))
-			return true;
-		if (b->n_hits == b->in.n_unique)
-			batch_drop_hits(b);
-		if (looks == 0 && !b->x->control.only_if_cached)
-			joined = follow_join(b->x, whole,
-			    &b->questions[0].found);
-	}
-	return joined == FOLLOW_SERVED;
+	return batch_has_news(b) && serve_stored(b);
 }
 
 static void
@@ -411,11 +412,11 @@ serve(struct batch *b, struct err *err)
 	/* The one entry that answers has a name to purge it by. */
 	if (b->in.n_unique == 1)
 		lookup_take_key(x, b->questions[0].key);
-	if (serve_without_upstream(b, whole))
+	if (serve_stored(b))
 		return;
 	if (x->control.only_if_cached)
 		forward_refuse(x, err);
-	else
+	else if (!follow_join(x, whole, &b->questions[0].found, look_again, b))
 		serve_miss(b);
 	if (x->fwd == b->fwd)
 		x->fwd = "fwd=partial"; /* b ends before x */

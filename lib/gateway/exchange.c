@@ -56,7 +56,9 @@ count(const struct exchange *x, int64_t first_us, int64_t duration_us)
 	enum counters_timed timed =
 	    was_hit(x->cache) ? COUNTERS_HIT : COUNTERS_MISS;
 
-	counter_add(&c->requests[x->format->id][x->facts.stream][x->cache], 1);
+	if (!x->behind)
+		counter_add(&c->requests[x->format->id][x->facts.stream]
+		    [x->cache], 1);
 	counter_add(&c->bytes_in, x->conn->bytes_read);
 	counter_add(&c->bytes_out, x->response.body_bytes);
 	counter_add(&c->spent_prompt, (uint64_t)x->spent.prompt);
@@ -65,7 +67,7 @@ count(const struct exchange *x, int64_t first_us, int64_t duration_us)
 	counter_add(&c->saved_completion, (uint64_t)x->saved.completion);
 	if (x->aborted)
 		counter_add(&c->aborted, 1);
-	if (x->cache == CACHE_STATUS_MISS || (x->format->body !=
+	if (x->cache == CACHE_STATUS_MISS || x->behind || (x->format->body !=
 	    WIRE_BODY_ANY && x->cache == CACHE_STATUS_BYPASS))
 		counter_add(&c->verdicts[x->verdict], 1);
 	if (!was_hit(x->cache) && x->cache != CACHE_STATUS_MISS)

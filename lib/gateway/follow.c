@@ -325,38 +325,55 @@ window_bytes(const struct conf *conf)
 	return max > WINDOW_MIN ? max : WINDOW_MIN;
 }
 
-enum follow_result
+/* Follow one leader after another, as long as the answer may yet come so. */
+static bool
+follow(struct exchange *x, struct flight *flight, enum flight_role *role,
+    bool (*look)(void *arg), void *arg)
+{
+	int64_t give_up_us = clock_steady_us() + patience_ms(x) * 1000;
+	enum outcome outcome = AGAIN;
+	int refusals = 0;
+
+	/* Refused twice, they ask side by side, not one after the other. */
+	while (outcome == AGAIN ||
+	    (outcome == REFUSED && refusals++ < REFUSALS_MAX)) {
+		*role = flight_enter(flight);
+		if (*role == FLIGHT_ALONE)
+			return false;
+		if (*role == FLIGHT_LEAD)
+			return look(arg);
+		outcome = follow_one(x, flight, give_up_us);
+		if (outcome == AGAIN && look(arg))
+			return true;
+	}
+	return outcome == SERVED;
+}
+
+bool
 follow_join(struct exchange *x, const uint8_t key[CACHE_KEY_BYTES],
-    const struct cache_found *found)
+    const struct cache_found *found, bool (*look)(void *arg), void *arg)
 {
 	const struct conf *conf = x->gateway->conf;
 	struct flight_config config = {
 	    .lease_ms = conf->flight.lease_ms,
 	    .max_bytes = window_bytes(conf),
 	};
-	int64_t give_up_us = clock_steady_us() + patience_ms(x) * 1000;
-	enum outcome outcome = AGAIN;
-	int refusals = 0;
 	enum flight_role role = FLIGHT_ALONE;
 	struct flight *flight;
+	bool served;
 
 	if (!takes_part(x))
-		return FOLLOW_ALONE;
+		return false;
 	flight = flight_new(x->gateway->cache, x->control.namespace, key,
 	    found, &config);
-	/* Refused twice, they ask side by side, not one after the other. */
-	while (flight != NULL && (outcome == AGAIN ||
-	    (outcome == REFUSED && refusals++ < REFUSALS_MAX))) {
-		role = flight_enter(flight);
-		if (role != FLIGHT_FOLLOW)
-			break;
-		outcome = follow_one(x, flight, give_up_us);
+	if (flight == NULL)
+		return false;
+	served = follow(x, flight, &role, look, arg);
+	if (served || role != FLIGHT_LEAD) {
+		flight_free(flight);
+		return served;
 	}
-	if (flight != NULL && role == FLIGHT_LEAD) {
-		x->flight = flight;
-		counter_add(&x->gateway->counters->flights, 1);
-		return FOLLOW_LEADS;
-	}
-	flight_free(flight);
-	return outcome == SERVED ? FOLLOW_SERVED : FOLLOW_ALONE;
+	x->flight = flight;
+	counter_add(&x->gateway->counters->flights, 1);
+	return false;
 }

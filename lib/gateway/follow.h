@@ -7,17 +7,17 @@
 
 #include "gateway/exchange.h"
 
-enum follow_result {
-	FOLLOW_SERVED, /* another's answer, or failure: the response has ended */
-	FOLLOW_LEADS,  /* x->flight is set: look up once more, then ask */
-	FOLLOW_ALONE   /* ask the upstream without others */
-};
-
 /*
  * Join the flight of a request. key: of its whole body; found: a look-up of
- * it, or of the first of its questions, for the epoch.
+ * it, or of the first of its questions, for the epoch. look: look once more,
+ * and serve from the cache; whether that was done (whoever led before may
+ * have stored the answer).
+ *
+ * Whether the request was served: by another's answer, or failure, or by
+ * look. Else the upstream is to be asked, and x->flight is set when others
+ * may follow.
  */
-enum follow_result follow_join(struct exchange *x,
-    const uint8_t key[CACHE_KEY_BYTES], const struct cache_found *found);
+bool follow_join(struct exchange *x, const uint8_t key[CACHE_KEY_BYTES],
+    const struct cache_found *found, bool (*look)(void *arg), void *arg);
 
 #endif

@@ -134,6 +134,18 @@ gateway_give_up(void *ctx)
 	atomic_store(&g->giving_up, true);
 }
 
+/* Serve the entry there is; whether there is one. */
+static bool
+serve_entry(void *arg)
+{
+	struct exchange *x = arg;
+
+	if (!lookup_entry(x))
+		return false;
+	hit_serve(x, CACHE_STATUS_HIT);
+	return true;
+}
+
 /*
  * Answer from the cache, or with what an identical request in the air gets.
  * Whether that was done; else x->flight is set when others may follow.
@@ -141,12 +153,8 @@ gateway_give_up(void *ctx)
 static bool
 serve_without_upstream(struct exchange *x)
 {
-	enum follow_result joined;
-
-	if (lookup_entry(x)) {
-		hit_serve(x, CACHE_STATUS_HIT);
+	if (serve_entry(x))
 		return true;
-	}
 	if (lookup_twin(x)) {
 		hit_serve(x, CACHE_STATUS_RESHAPED);
 		return true;
@@ -155,15 +163,8 @@ serve_without_upstream(struct exchange *x)
 		stale_serve_and_refresh(x);
 		return true;
 	}
-	if (x->control.only_if_cached)
-		return false;
-	joined = follow_join(x, x->key, &x->found);
-	/* Whoever led before may have stored its answer just now. */
-	if (joined == FOLLOW_LEADS && lookup_entry(x)) {
-		hit_serve(x, CACHE_STATUS_HIT);
-		return true;
-	}
-	return joined == FOLLOW_SERVED;
+	return !x->control.only_if_cached &&
+	    follow_join(x, x->key, &x->found, serve_entry, x);
 }
 
 /* POST to a path whose answers are cached: the walk in full. */

@@ -6,6 +6,8 @@
 #include "gateway/exchange.h"
 #include "gateway/pace.h"
 
+#include "base/clock.h"
+
 #include <stdio.h>
 #include <strings.h>
 
@@ -68,7 +70,7 @@ hit_serve(struct exchange *x, enum cache_status how)
 	const bool reshaped = how == CACHE_STATUS_RESHAPED;
 	const char *body = reshaped ? x->reshaped.data : x->found.body;
 	size_t len = reshaped ? x->reshaped.len : (size_t)e->plain_len;
-	int64_t age_s = (x->start_wall_ms - e->created_ms) / 1000;
+	int64_t age_s = (clock_wall_ms() - e->created_ms) / 1000;
 
 	x->cache = how;
 	x->verdict = WIRE_STORABLE;

@@ -78,6 +78,15 @@ lead_data(struct relay *r, const char *bytes, size_t len)
 }
 
 void
+lead_close(struct relay *r)
+{
+	if (r->x->flight == NULL || r->closed)
+		return;
+	r->closed = true;
+	flight_lead_close(r->x->flight);
+}
+
+void
 lead_tick(struct relay *r)
 {
 	const struct buf *body = &r->recorder.body;

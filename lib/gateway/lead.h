@@ -16,6 +16,9 @@ void lead_head(struct relay *r, const struct http_headers *headers);
 /* Bytes of the body went to the client. */
 void lead_data(struct relay *r, const char *bytes, size_t len);
 
+/* What came is only for those who follow by now: it is not stored. */
+void lead_close(struct relay *r);
+
 /* Every FLIGHT_TICK_MS, while nothing comes from the upstream. */
 void lead_tick(struct relay *r);
 

@@ -230,6 +230,9 @@ relay_head(void *arg, int status, const struct http_headers *headers)
 			recorder_refuse(&r->recorder, WIRE_FALLBACK);
 		if (!r->live)
 			save_head(r, headers);
+		/* Before the client has it, and may ask again. */
+		if (!may_store(r))
+			lead_close(r);
 	}
 	/*
 	 * Web servers want the whole request read before the answer. But an
@@ -255,13 +258,14 @@ relay_head(void *arg, int status, const struct http_headers *headers)
 /*
  * The piece that completes an answer of known length waits until it has
  * been stored, so that whoever has read the answer to its end finds it in
- * the cache. (Others are complete for the client when the response ends,
+ * the cache; or, if it is not stored, does not join its flight. (Others are complete for the client when the response ends,
  * which is after storing.)
  */
 static bool
 is_last(const struct relay *r)
 {
-	return may_store(r) && r->received == r->expected;
+	return (may_store(r) || r->x->flight != NULL) &&
+	    r->received == r->expected;
 }
 
 /* Record some of the answer, and send it on. */
@@ -270,8 +274,11 @@ pass_on(struct relay *r, const char *bytes, size_t len)
 {
 	int rc = 0;
 
-	if (r->follow)
+	if (r->follow) {
 		recorder_data(&r->recorder, bytes, len);
+		if (!may_store(r))
+			lead_close(r);
+	}
 	/* Where others may follow, the next tick asks whether they do. */
 	if (r->client_left && r->x->flight == NULL && go_on_alone(r) == -1)
 		return -1;

@@ -27,6 +27,7 @@ struct relay {
 	bool live;                /* the answer is another request's, of the
 				     flight that this one follows */
 	bool unshareable;         /* it is for nobody who follows this one */
+	bool closed;              /* nobody may follow it any more */
 	size_t led_bytes;         /* of the body, given to those who do */
 	struct buf lag;           /* what the client of one that leads could
 				     not take yet */

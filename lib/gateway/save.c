@@ -147,9 +147,10 @@ save_failed(struct exchange *x, const struct err *err)
 void
 save_answer(struct relay *r)
 {
+	struct exchange *x = r->x;
 	struct save_part whole = {
-	    .key = r->x->key,
-	    .found = &r->x->found,
+	    .key = x->key,
+	    .found = &x->found,
 	    .usage = r->recorder.usage,
 	    .body = r->recorder.body.data,
 	    .body_len = r->recorder.body.len,
@@ -157,6 +158,9 @@ save_answer(struct relay *r)
 	struct err err = ERR_INIT;
 
 	whole.times = timeline_bytes(&r->recorder.times, &whole.times_len);
-	if (save_part(r, &whole, &err) == -1)
-		save_failed(r->x, &err);
+	if (cache_is_purged(x->gateway->cache, x->control.namespace, x->key,
+	    &x->found))
+		x->verdict = WIRE_PURGED;
+	else if (save_part(r, &whole, &err) == -1)
+		save_failed(x, &err);
 }
