@@ -182,8 +182,9 @@ def test_2048_inputs(demo):
         embed(site, warm, **fields)
         before = gets(m)
         response = embed(site, inputs, **fields)
-        # Each entry once, and the epoch.
-        assert gets(m) - before == 2049
+        # Each entry once, the epoch, and what the flight of identical
+        # requests asks: not each entry again.
+        assert 2049 <= gets(m) - before < 2049 + 20
         assert_partial(response, 700, 2048)
         assert asked(site) == [i for i in inputs if i not in set(warm)]
         whole = direct(site, inputs, **fields)
