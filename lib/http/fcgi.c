@@ -45,7 +45,7 @@ enum {
 	RECORD_BYTES = 65528,
 	RECORDS_PER_WRITE = 64,
 	CUT_DELAY_MS = 50,
-	ROOM_BYTES = 8 * 1024
+	ROOM_MIN = 1024
 };
 
 struct http_fcgi {
@@ -237,15 +237,22 @@ fcgi_peer_left(struct http_conn *c)
 
 /*
  * A stream socket that poll() calls writable has a third of its buffer free
- * (unix ones three quarters), and no buffer is smaller than 48 KB.
+ * (unix ones three quarters).
  */
 static size_t
 fcgi_room(const struct http_conn *c)
 {
 	struct pollfd p = {.fd = ((const struct http_fcgi *)c)->request.ipcFd,
 	    .events = POLLOUT};
+	int buffer = 0;
+	socklen_t len = sizeof(buffer);
 
-	return poll(&p, 1, 0) > 0 ? ROOM_BYTES : 0;
+	if (poll(&p, 1, 0) <= 0)
+		return 0;
+	if (getsockopt(p.fd, SOL_SOCKET, SO_SNDBUF, &buffer, &len) == -1 ||
+	    buffer / 4 < ROOM_MIN)
+		return ROOM_MIN;
+	return (size_t)buffer / 4;
 }
 
 static const struct http_conn_ops fcgi_ops = {
