@@ -9,6 +9,9 @@
 enum { UNTIL_BITS = 40, LEVEL_BITS = 6, STRIKE_BITS = 2, EPOCH_BITS = 15 };
 enum { LEVEL_MAX = (1 << LEVEL_BITS) - 1 };
 
+/* How old a caller's idea of the time may be. */
+enum { SLACK_MS = 60 * 1000 };
+
 _Static_assert(UNTIL_BITS + LEVEL_BITS + STRIKE_BITS + 1 + EPOCH_BITS == 64,
     "they fill the word");
 _Static_assert(CELL_STRIKES <= 1 << STRIKE_BITS, "strikes fit");
@@ -63,13 +66,14 @@ swap(health_cell *cell, uint64_t *seen, const struct fields *f)
 
 /*
  * A date further off than any is set is from before the machine was
- * started, when the steady clock was another one.
+ * started, when the steady clock was another one. By a little it may also
+ * be one that was set after the caller had read the time.
  */
 static bool
 is_past(const struct fields *f, int64_t now_ms)
 {
 	return f->until_ms <= (uint64_t)now_ms ||
-	    f->until_ms - (uint64_t)now_ms > CELL_ASKED_MAX_MS;
+	    f->until_ms - (uint64_t)now_ms > CELL_ASKED_MAX_MS + SLACK_MS;
 }
 
 struct cell_view
@@ -189,6 +193,27 @@ add_failure(struct fields *f, const struct cell_failure *failure,
 	return rest_ms;
 }
 
+/*
+ * It is left out, and was asked for want of others: that it fails is no
+ * news, and many that do so at once must not make its rest the longest.
+ * Only what it asks for counts.
+ */
+static int64_t
+add_known_failure(struct fields *f, const struct cell_failure *failure,
+    int64_t now_ms)
+{
+	int64_t asked_ms = failure->retry_after_ms;
+
+	if (asked_ms > CELL_ASKED_MAX_MS)
+		asked_ms = CELL_ASKED_MAX_MS;
+	if (asked_ms == 0 || (uint64_t)(now_ms + asked_ms) <= f->until_ms)
+		return 0;
+	f->asked = 1;
+	f->epoch++;
+	f->until_ms = (uint64_t)(now_ms + asked_ms);
+	return asked_ms;
+}
+
 int64_t
 cell_failed(health_cell *cell, const struct cell_pass *pass,
     const struct cell_failure *failure, int64_t now_ms)
@@ -201,7 +226,12 @@ cell_failed(health_cell *cell, const struct cell_pass *pass,
 		f = unpack(seen);
 		if (f.epoch != pass->epoch)
 			return 0;
-		rest_ms = add_failure(&f, failure, now_ms);
+		if (f.level > 0 && !pass->probing)
+			rest_ms = add_known_failure(&f, failure, now_ms);
+		else
+			rest_ms = add_failure(&f, failure, now_ms);
+		if (rest_ms == 0 && f.level > 0)
+			return 0;
 	} while (!swap(cell, &seen, &f));
 	return rest_ms;
 }

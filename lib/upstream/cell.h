@@ -71,7 +71,9 @@ struct cell_failure {
 
 /*
  * It failed. For how long it is left out by this, in milliseconds; 0 when
- * it is not: too few strikes, or what others found meanwhile is newer.
+ * it is not: too few strikes, what others found meanwhile is newer, or it
+ * was left out already and asks for no more. Only who tries it makes the
+ * rests grow.
  */
 int64_t cell_failed(health_cell *cell, const struct cell_pass *pass,
     const struct cell_failure *failure, int64_t now_ms);

@@ -100,14 +100,20 @@ test_a_long_first_rest(void **state)
 }
 
 static int64_t
-strike(health_cell *cell)
+strike_at(health_cell *cell, int64_t now_ms)
 {
 	const struct cell_failure failure = {
 	    .strike = true, .rest_ms = REST_MS};
 	struct cell_pass pass;
 
-	assert_true(cell_enter(cell, start_ms, &pass));
-	return cell_failed(cell, &pass, &failure, start_ms);
+	assert_true(cell_enter(cell, now_ms, &pass));
+	return cell_failed(cell, &pass, &failure, now_ms);
+}
+
+static int64_t
+strike(health_cell *cell)
+{
+	return strike_at(cell, start_ms);
 }
 
 static void
@@ -127,7 +133,7 @@ test_three_strikes_in_a_row(void **state)
 	assert_int_equal(strike(&cell), REST_MS);
 	assert_int_equal(standing(&cell, start_ms), CELL_OUT);
 	/* to the one that tries it, the first is enough */
-	assert_int_equal(strike(&cell), 2 * REST_MS);
+	assert_int_equal(strike_at(&cell, start_ms + REST_MS), 2 * REST_MS);
 }
 
 static int64_t
@@ -176,6 +182,83 @@ test_failures_of_one_moment_count_once(void **state)
 		assert_int_equal(cell_failed(&cell, &pass[i], &failure,
 		    start_ms + 5), i == 0 ? REST_MS : 0);
 	assert_int_equal(standing(&cell, start_ms + REST_MS + 5), CELL_DUE);
+}
+
+/*
+ * Asked for want of others, one after the other, while it is left out: the
+ * rest stays as long as it was, and ends when it would have.
+ */
+static void
+test_failures_while_left_out_do_not_count(void **state)
+{
+	health_cell cell = 0;
+	int i;
+
+	(void)state;
+	let_fail(&cell, start_ms);
+	for (i = 0; i < 200; i++)
+		assert_int_equal(let_fail(&cell, start_ms + i), 0);
+	assert_int_equal(standing(&cell, start_ms + REST_MS - 1), CELL_OUT);
+	assert_int_equal(standing(&cell, start_ms + REST_MS), CELL_DUE);
+	assert_int_equal(let_fail(&cell, start_ms + REST_MS), 2 * REST_MS);
+}
+
+/* Begun while it was left out, and ended when it was due. */
+static void
+test_a_failure_that_comes_late(void **state)
+{
+	const struct cell_failure failure = {.rest_ms = REST_MS};
+	health_cell cell = 0;
+	struct cell_pass pass;
+
+	(void)state;
+	let_fail(&cell, start_ms);
+	assert_true(cell_enter(&cell, start_ms + 1, &pass));
+	assert_int_equal(cell_failed(&cell, &pass, &failure,
+	    start_ms + 2 * REST_MS), 0);
+	assert_false(cell_look(&cell, start_ms).asked);
+	assert_int_equal(standing(&cell, start_ms + REST_MS), CELL_DUE);
+}
+
+/* But what it asks for then is heeded, and success ends it at once. */
+static void
+test_what_counts_while_left_out(void **state)
+{
+	const struct cell_failure more = {
+	    .rest_ms = REST_MS, .retry_after_ms = 7000};
+	const struct cell_failure less = {
+	    .rest_ms = REST_MS, .retry_after_ms = REST_MS / 2};
+	health_cell cell = 0;
+	struct cell_pass pass;
+
+	(void)state;
+	let_fail(&cell, start_ms);
+	assert_true(cell_enter(&cell, start_ms, &pass));
+	assert_int_equal(cell_failed(&cell, &pass, &less, start_ms), 0);
+	assert_int_equal(cell_failed(&cell, &pass, &more, start_ms), 7000);
+	assert_true(cell_look(&cell, start_ms).asked);
+	assert_int_equal(standing(&cell, start_ms + 6999), CELL_OUT);
+	assert_int_equal(standing(&cell, start_ms + 7000), CELL_DUE);
+	assert_true(cell_enter(&cell, start_ms, &pass));
+	assert_true(cell_well(&cell, &pass));
+	assert_int_equal(standing(&cell, start_ms), CELL_IN);
+}
+
+/* The one that tries it is not overruled by those that had no choice. */
+static void
+test_who_tries_has_the_say(void **state)
+{
+	const struct cell_failure failure = {.rest_ms = REST_MS};
+	int64_t now_ms = start_ms + REST_MS;
+	health_cell cell = 0;
+	struct cell_pass prober;
+
+	(void)state;
+	let_fail(&cell, start_ms);
+	assert_true(cell_enter(&cell, now_ms, &prober));
+	assert_int_equal(let_fail(&cell, now_ms), 0);
+	assert_int_equal(cell_failed(&cell, &prober, &failure, now_ms),
+	    2 * REST_MS);
 }
 
 /* What began before it failed says nothing of it now. */
@@ -251,7 +334,10 @@ test_a_date_of_another_boot(void **state)
 		assert_int_equal(standing(&cell, young_ms), CELL_DUE);
 	fail_asking(&cell, CELL_ASKED_MAX_MS);
 	assert_int_equal(standing(&cell, start_ms), CELL_OUT);
-	assert_int_equal(standing(&cell, start_ms - 1), CELL_DUE);
+	/* one who read the time just before it was set is no such case */
+	assert_int_equal(standing(&cell, start_ms - 1), CELL_OUT);
+	assert_int_equal(standing(&cell, start_ms - 1000), CELL_OUT);
+	assert_int_equal(standing(&cell, start_ms - 120000), CELL_DUE);
 }
 
 /* ---- several at once ---------------------------------------------- */
@@ -373,6 +459,10 @@ main(void)
 		cmocka_unit_test(test_three_strikes_in_a_row),
 		cmocka_unit_test(test_retry_after),
 		cmocka_unit_test(test_failures_of_one_moment_count_once),
+		cmocka_unit_test(test_failures_while_left_out_do_not_count),
+		cmocka_unit_test(test_a_failure_that_comes_late),
+		cmocka_unit_test(test_what_counts_while_left_out),
+		cmocka_unit_test(test_who_tries_has_the_say),
 		cmocka_unit_test(test_old_successes_do_not_count),
 		cmocka_unit_test(test_one_tries_and_the_others_avoid_it),
 		cmocka_unit_test(test_a_prober_may_learn_nothing),
