@@ -37,6 +37,7 @@ struct try {
 	bool turned_down;   /* by its status; nothing was passed on */
 	bool passed_on;     /* the sink has the head */
 	bool held;          /* the head waits for the first byte */
+	bool got_data;
 	int status;
 	struct http_headers headers;
 	int64_t held_ms;    /* since when */
@@ -128,15 +129,28 @@ release(struct try *t)
 	return pass_head_on(t, &t->headers);
 }
 
+/* It failed at this request alone: no matter of the others. */
+static void
+note_refusal(struct try *t)
+{
+	t->failed = t->decided = true;
+	health_add(&t->slot->failures[HEALTH_STATUS]);
+	cell_undecided(&t->slot->cell, &t->pass, now_ms());
+}
+
 static void
 note_status(struct try *t, const struct http_headers *headers)
 {
-	int64_t asked_ms = 0;
+	int64_t asked_ms;
 	char words[128];
 
-	if (t->status == 429 || t->status == 503)
-		asked_ms = retry_after_ms(
-		    http_headers_get(headers, "Retry-After"), clock_wall_ms());
+	/* The caller's own limit, by the caller's own credential. */
+	if (t->status == 429 && t->upstream->credential == NULL) {
+		note_refusal(t);
+		return;
+	}
+	asked_ms = retry_after_ms(http_headers_get(headers, "Retry-After"),
+	    clock_wall_ms());
 	snprintf(words, sizeof(words), "upstream %.80s answered %d",
 	    t->upstream->name, t->status);
 	note_failure(t, HEALTH_STATUS, asked_ms, words);
@@ -179,6 +193,7 @@ on_data(void *arg, const char *bytes, size_t len)
 	struct try *t = arg;
 	const struct upstream_sink *sink = t->asking->sink;
 
+	t->got_data = true;
 	note_well(t);
 	if (t->held && release(t) != 0)
 		return -1;
@@ -213,6 +228,7 @@ kind_of(enum err_code code, enum health_kind *kind)
 {
 	switch (code) {
 	case ERR_UPSTREAM_CONNECT:
+	case ERR_CONFIG: /* of that upstream: another's may do */
 		*kind = HEALTH_CONNECT;
 		return true;
 	case ERR_UPSTREAM_TIMEOUT:
@@ -224,6 +240,27 @@ kind_of(enum err_code code, enum health_kind *kind)
 	default:
 		return false;
 	}
+}
+
+/*
+ * Whether only the connection's end told that an answer has no body: its
+ * upstream died before the first byte. Nothing was asked that has none.
+ */
+static bool
+is_cut_before_body(const struct try *t)
+{
+	return t->status == 200 && !t->got_data &&
+	    t->asking->report->ended_by_close;
+}
+
+/* It is too late to say so when the head has gone. */
+static int
+end_cut_before_body(struct try *t)
+{
+	err_set(&t->err, ERR_UPSTREAM_BROKEN, "upstream %.60s: it closed the "
+	    "connection before its answer's body", t->upstream->name);
+	note_failure(t, HEALTH_BROKEN, 0, t->err.text);
+	return t->passed_on ? 0 : -1;
 }
 
 static int
@@ -243,6 +280,8 @@ perform(struct try *t)
 	rc = upstream_perform(a->pool, &request, &sink, a->report, &t->err);
 	a->report->got_head = t->passed_on;
 	a->report->tries = a->tries;
+	if (rc == 0 && is_cut_before_body(t))
+		return end_cut_before_body(t);
 	/* A whole answer without a body. */
 	if (rc == 0)
 		note_well(t);
@@ -266,7 +305,7 @@ is_made_up_for(struct try *t)
 	if (t->turned_down)
 		return true;
 	note_failure(t, kind, 0, t->err.text);
-	return t->more && !t->passed_on && err_retryable(t->err.code);
+	return t->more && !t->passed_on;
 }
 
 /*

@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+import tempfile
 
 import pytest
 
@@ -21,6 +22,7 @@ from harness.workspace import BUILD
 # letters, or to nowhere.
 OPTIONS = {"upstream openai.models": "demo*"}
 NOWHERE = "nowhere"
+OUR_KEY = "our-key"  # its file's place
 
 
 def group(model, a, b, c=None, **common):
@@ -65,12 +67,22 @@ def c(stages):
 
 
 @pytest.fixture(scope="module")
-def site(memcached, demo, stages):
+def key_file():
+    with tempfile.NamedTemporaryFile("w", suffix=".key") as f:
+        f.write("sk-ours")
+        f.flush()
+        os.chmod(f.name, 0o644)  # the workers are another user
+        yield f.name
+
+
+@pytest.fixture(scope="module")
+def site(memcached, demo, stages, key_file):
     with socket.socket() as dead:
         dead.bind(("127.0.0.1", 0))  # and never listens
         urls = {k: v.url for k, v in stages.items()}
         urls[NOWHERE] = "http://127.0.0.1:%d" % dead.getsockname()[1]
-        options = {k: urls[v] if k.endswith(".url") else v
+        urls[OUR_KEY] = "file:" + key_file
+        options = {k: urls.get(v, v) if k.endswith((".url", ".key")) else v
                    for k, v in OPTIONS.items()}
         with Site(memcached=memcached, demo=demo, options=options,
                   processes=4) as s:
@@ -164,8 +176,8 @@ def test_an_early_failure_is_made_up_for(site, a, b, prompt, failure, mode):
     assert failures(site, model + "-a", kind) == 1
     assert metric(site, "reprise_upstream_retries_total", model + "-b") == 1
     assert metric(site, "reprise_upstream_fallbacks_total", model + "-b") == 0
-    # 500 may have been the prompt's fault
-    assert is_out(site, model + "-a") == (failure != "500")
+    # 500 may have been the prompt's fault, and 429 is this caller's limit
+    assert is_out(site, model + "-a") == (failure not in ("500", "429"))
 
 
 group("mid", {}, {})
@@ -199,7 +211,7 @@ def test_the_third_500_in_a_row_counts(site, a, b, prompt):
     assert is_out(site, "three-500-a") == 1
 
 
-group("asked", {"rest": "100ms"}, {})
+group("asked", {"rest": "100ms", "key": OUR_KEY}, {})
 
 
 def test_retry_after_is_honoured(site, a, b, prompt):
@@ -213,6 +225,33 @@ def test_retry_after_is_honoured(site, a, b, prompt):
     response = ask(site, prompt + " again", "asked")
     assert (response.status, response.body) == (503, b"b is busy")
     assert len(a.calls) == 1
+
+
+group("own-limit", {"priority": "1"}, {"priority": "2"})
+
+
+def test_a_callers_own_limit_is_no_matter_of_others(site, a, b, prompt):
+    """It is known by the credential, which was the caller's own."""
+    def script(call):
+        if "poor" in call.headers["authorization"]:
+            call.fail(429, b"", {"Retry-After": "3600"})
+        else:
+            call.play_all()
+
+    a.script = script
+    for n in (1, 2):
+        poor = site.chat("%s %d" % (prompt, n), stream=False,
+                         model="own-limit", headers={
+                             "Authorization": "Bearer poor"})
+        assert (poor.status, poor.body) == (200, b.calls[-1].sent)
+        assert len(b.calls) == n
+        rich = site.chat("%s %d" % (prompt, n), stream=False,
+                         model="own-limit", headers={
+                             "Authorization": "Bearer rich"})
+        assert (rich.status, rich.body) == (200, a.calls[-1].sent)
+        assert len(b.calls) == n
+    assert failures(site, "own-limit-a", "status") == 2
+    assert is_out(site, "own-limit-a") == 0
 
 
 group("heavy", {"weight": "3"}, {}, {"weight": "2"})

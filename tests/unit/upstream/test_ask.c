@@ -27,6 +27,7 @@ struct fixture {
 	int dead_fd[MEMBERS];
 	char urls[MEMBERS][64];
 	char names[MEMBERS][2];
+	char key[8];
 	struct conf_upstream list[MEMBERS];
 	struct conf conf;
 	char state_file[64];
@@ -73,8 +74,9 @@ begin(struct fixture *f, const struct script_step *a,
 			    sizeof(f->urls[i]));
 		}
 		f->names[i][0] = (char)('a' + i);
+		snprintf(f->key, sizeof(f->key), "key");
 		f->list[i] = (struct conf_upstream){.name = f->names[i],
-		    .url = f->urls[i], .weight = 1, .priority = (int64_t)i,
+		    .url = f->urls[i], .credential = f->key, .weight = 1, .priority = (int64_t)i,
 		    .retries = 2, .rest_ms = 60000,
 		    .connect_timeout_ms = LONG_MS,
 		    .first_byte_timeout_ms = LONG_MS,
@@ -189,6 +191,20 @@ is_out(const struct fixture *f, char name)
 	    clock_steady_us() / 1000).resting;
 }
 
+/* Let the rest of an upstream that failed be over. */
+static void
+make_due(const struct fixture *f, char name)
+{
+	health_cell *cell = &health_slot_of(f->health,
+	    &f->list[name - 'a'])->cell;
+	const struct cell_failure failure = {.rest_ms = 1};
+	int64_t past_ms = clock_steady_us() / 1000 - 10;
+	struct cell_pass pass;
+
+	assert_true(cell_enter(cell, past_ms, &pass));
+	assert_int_equal(cell_failed(cell, &pass, &failure, past_ms), 1);
+}
+
 static void
 assert_asked(const struct fixture *f, const char *counts)
 {
@@ -254,6 +270,9 @@ test_early_failures(void **state)
 	    /* a head is not yet the first byte of a body */
 	    {{.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n",
 		.end = SCRIPT_RESET}, HEALTH_BROKEN, true},
+	    /* nor is it the whole of one that only the close can end */
+	    {{.bytes = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n",
+		.end = SCRIPT_CLOSE}, HEALTH_BROKEN, true},
 	};
 	struct fixture f;
 
@@ -322,6 +341,75 @@ test_an_answer_without_a_body(void **state)
 	assert_string_equal(http_headers_get(&f.c.got, "X-It"), "is");
 	assert_int_equal(f.c.body.len, 0);
 	assert_int_equal(f.c.report.tries, 1);
+	end(&f);
+}
+
+/* As it came, but it is no sign of health. */
+static void
+test_cut_before_the_body_with_nobody_else(void **state)
+{
+	static const struct script_step cut = {.bytes =
+	    "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n",
+	    .end = SCRIPT_CLOSE};
+	struct fixture f;
+
+	(void)state;
+	begin(&f, &cut, &ok_b, &ok_c);
+	f.list[0].retries = 0;
+	assert_int_equal(ask(&f), 0);
+	assert_int_equal(f.c.heads, 1);
+	assert_int_equal(f.c.err.code, ERR_NONE);
+	assert_true(f.c.report.ended_by_close);
+	assert_int_equal(slot(&f, 'a')->failures[HEALTH_BROKEN], 1);
+	assert_true(is_out(&f, 'a'));
+	end(&f);
+}
+
+/* Other statuses have no body by their nature, or say all by themselves. */
+static void
+test_no_body_by_nature(void **state)
+{
+	static const char *const lines[] = {
+	    "HTTP/1.1 204 None\r\nConnection: close\r\n\r\n",
+	    "HTTP/1.1 401 Who\r\nConnection: close\r\n\r\n"};
+	struct script_step step = {.end = SCRIPT_CLOSE};
+	struct fixture f;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		step.bytes = lines[i];
+		begin(&f, &step, &ok_b, &ok_c);
+		assert_int_equal(ask(&f), 0);
+		assert_int_equal(f.c.status, i == 0 ? 204 : 401);
+		assert_asked(&f, "100");
+		assert_false(is_out(&f, 'a'));
+		end(&f);
+	}
+}
+
+/* One that cannot be asked as it is configured is like one not there. */
+static void
+test_a_member_that_is_misconfigured(void **state)
+{
+	static char no_file[] = "/nonexistent/ca.pem";
+	static char bad_key[] = "key\n";
+	struct fixture f;
+	char url[80];
+
+	(void)state;
+	begin(&f, &ok_a, &ok_b, &ok_c);
+	f.list[0].credential = bad_key;
+	assert_answer(&f, 'b', 200, "b", 2);
+	assert_true(is_out(&f, 'a'));
+	end(&f);
+
+	begin(&f, &ok_a, &ok_b, &ok_c);
+	snprintf(url, sizeof(url), "https%.70s",
+	    f.urls[0] + strlen("http"));
+	f.list[0].url = url;
+	f.list[0].ca_file = no_file;
+	assert_answer(&f, 'b', 200, "b", 2);
+	assert_true(is_out(&f, 'a'));
 	end(&f);
 }
 
@@ -449,6 +537,74 @@ test_retry_after_is_kept(void **state)
 	end(&f);
 }
 
+/* Whatever it failed with. */
+static void
+test_retry_after_of_any_status(void **state)
+{
+	static const char *const answers[] = {
+	    "HTTP/1.1 503 Busy\r\nRetry-After: 600\r\n"
+	    "Content-Length: 0\r\n\r\n",
+	    "HTTP/1.1 529 Overloaded\r\nRetry-After: 600\r\n"
+	    "Content-Length: 0\r\n\r\n"};
+	struct script_step step = {0};
+	struct fixture f;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		step.bytes = answers[i];
+		begin(&f, &step, &ok_b, &ok_c);
+		assert_answer(&f, 'b', 200, "b", 2);
+		assert_true(cell_look(&slot(&f, 'a')->cell,
+		    clock_steady_us() / 1000).asked);
+		end(&f);
+	}
+}
+
+/*
+ * A limit of the caller's own, by its own credential: this request is
+ * answered by another, and nobody else is kept from asking it.
+ */
+static void
+test_the_callers_own_limit(void **state)
+{
+	static const struct script_step slow = {.bytes =
+	    "HTTP/1.1 429 Slow\r\nRetry-After: 600\r\nContent-Length: 0\r\n"
+	    "\r\n"};
+	struct fixture f;
+
+	(void)state;
+	begin(&f, &slow, &ok_b, &ok_c);
+	f.list[0].credential = NULL;
+	assert_answer(&f, 'b', 200, "b", 2);
+	assert_int_equal(slot(&f, 'a')->failures[HEALTH_STATUS], 1);
+	assert_false(is_out(&f, 'a'));
+	end(&f);
+
+	/* nor is one that was left out found well, or worse */
+	begin(&f, &slow, &ok_b, &ok_c);
+	f.list[0].credential = NULL;
+	make_due(&f, 'a');
+	assert_answer(&f, 'b', 200, "b", 2);
+	assert_int_equal(cell_look(&slot(&f, 'a')->cell,
+	    clock_steady_us() / 1000).standing, CELL_DUE);
+	end(&f);
+}
+
+/* A refusal of another kind is the upstream's, whoever asked. */
+static void
+test_busy_for_anybody(void **state)
+{
+	static const struct script_step busy = {.bytes = STATUS("503 Busy")};
+	struct fixture f;
+
+	(void)state;
+	begin(&f, &busy, &ok_b, &ok_c);
+	f.list[0].credential = NULL;
+	assert_answer(&f, 'b', 200, "b", 2);
+	assert_true(is_out(&f, 'a'));
+	end(&f);
+}
+
 /* Who stops the transfer does not want another. */
 static void
 test_stopped(void **state)
@@ -562,20 +718,6 @@ test_a_head_that_may_not_wait(void **state)
 	end(&f);
 }
 
-/* Let the rest of an upstream that failed be over. */
-static void
-make_due(const struct fixture *f, char name)
-{
-	health_cell *cell = &health_slot_of(f->health,
-	    &f->list[name - 'a'])->cell;
-	const struct cell_failure failure = {.rest_ms = 1};
-	int64_t past_ms = clock_steady_us() / 1000 - 10;
-	struct cell_pass pass;
-
-	assert_true(cell_enter(cell, past_ms, &pass));
-	assert_int_equal(cell_failed(cell, &pass, &failure, past_ms), 1);
-}
-
 static void
 test_tried_again(void **state)
 {
@@ -626,12 +768,18 @@ main(void)
 		cmocka_unit_test(test_silence),
 		cmocka_unit_test(test_other_statuses_pass),
 		cmocka_unit_test(test_an_answer_without_a_body),
+		cmocka_unit_test(test_cut_before_the_body_with_nobody_else),
+		cmocka_unit_test(test_no_body_by_nature),
+		cmocka_unit_test(test_a_member_that_is_misconfigured),
 		cmocka_unit_test(test_broken_in_the_middle),
 		cmocka_unit_test(test_all_fail),
 		cmocka_unit_test(test_retries_are_bounded),
 		cmocka_unit_test(test_alone),
 		cmocka_unit_test(test_left_out),
 		cmocka_unit_test(test_retry_after_is_kept),
+		cmocka_unit_test(test_retry_after_of_any_status),
+		cmocka_unit_test(test_the_callers_own_limit),
+		cmocka_unit_test(test_busy_for_anybody),
 		cmocka_unit_test(test_stopped),
 		cmocka_unit_test(test_the_process_ends),
 		cmocka_unit_test(test_idle_through_all_tries),
