@@ -2,7 +2,15 @@
 
 #include <string.h>
 
-enum { EVENT_SEEN = 1 };
+enum {
+	EVENT_SEEN = 1,
+	/*
+	 * The parser looks for line ends in all that it is given, and is
+	 * stopped at every event: given all the rest each time, it would
+	 * read a long body once for each of its events.
+	 */
+	LOOK_BYTES = 1024
+};
 
 static int
 pass(void *arg, const struct sse_event *event)
@@ -19,14 +27,34 @@ stop_at_data(void *arg, const struct sse_event *event)
 	return event->has_data ? EVENT_SEEN : 0;
 }
 
+/*
+ * Let the parser take in the body up to to, and the LF of a CR that is last
+ * there. Returns as sse_parser_feed.
+ */
+static int
+look_up_to(struct replay *r, size_t to, sse_event_fn *fn)
+{
+	size_t from = r->parser.fed;
+
+	if (to < r->len && r->body[to - 1] == '\r' && r->body[to] == '\n')
+		to++;
+	if (to <= from)
+		return 0;
+	return sse_parser_feed(&r->parser, r->body + from, to - from, fn,
+	    NULL);
+}
+
 /* The end of the next event with data, due at its own moment. */
 static bool
 find_event(struct replay *r)
 {
-	size_t from = r->parser.fed;
+	size_t left;
+	int rc = 0;
 
-	if (sse_parser_feed(&r->parser, r->body + from, r->len - from,
-	    stop_at_data, NULL) != EVENT_SEEN)
+	while (rc == 0 && (left = r->len - r->parser.fed) > 0)
+		rc = look_up_to(r, r->parser.fed + (left < LOOK_BYTES ? left :
+		    LOOK_BYTES), stop_at_data);
+	if (rc != EVENT_SEEN)
 		return false;
 	r->ahead.until = r->parser.whole;
 	r->ahead.due_us = (int64_t)((double)r->events++ * 1e6 /
@@ -41,16 +69,8 @@ find_event(struct replay *r)
 static bool
 find_record(struct replay *r)
 {
-	size_t from, to;
-
 	while (timeline_next(&r->times)) {
-		from = r->parser.fed;
-		to = (size_t)r->times.whole;
-		if (to < r->len && r->body[to - 1] == '\r' &&
-		    r->body[to] == '\n')
-			to++;
-		if (to > from && sse_parser_feed(&r->parser, r->body + from,
-		    to - from, pass, NULL) == -1)
+		if (look_up_to(r, (size_t)r->times.whole, pass) == -1)
 			return false;
 		if (r->parser.whole <= r->ahead.until)
 			continue;

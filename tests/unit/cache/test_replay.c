@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -266,6 +267,62 @@ test_rate_keeps_comments_with_events(void **state)
 	assert_true(plan.steps[1].due_us == 100000);
 }
 
+/*
+ * However long the body: were all that is left looked at for each event,
+ * this would not end in any useful time.
+ */
+static void
+test_a_million_events(void **state)
+{
+	static const char event[] = "data:\n\n";
+	const size_t len = sizeof(event) - 1, n = 1000000;
+	const struct replay_pace pace = {REPLAY_RATE, 1000};
+	char *body = malloc(n * len);
+	struct replay_step step;
+	struct replay r;
+	size_t i;
+
+	(void)state;
+	assert_non_null(body);
+	for (i = 0; i < n; i++)
+		memcpy(body + i * len, event, len);
+	replay_init(&r, &pace, body, n * len, NULL, 0);
+	for (i = 0; i < n; i++) {
+		assert_true(replay_next(&r, &step));
+		assert_int_equal(step.until, (i + 1) * len);
+		assert_true(step.due_us == (int64_t)i * 1000);
+	}
+	assert_false(replay_next(&r, &step));
+	replay_fini(&r);
+	free(body);
+}
+
+/* Events of every length up to some thousand bytes, with every line end. */
+static void
+test_rate_with_events_of_any_length(void **state)
+{
+	static const char *const ends[] = {"\n\n", "\r\n\r\n", "\r\r"};
+	const struct replay_pace pace = {REPLAY_RATE, 20};
+	static char body[4096];
+	struct plan plan;
+	size_t data, i, end;
+
+	(void)state;
+	for (data = 900; data < 1100; data++) {
+		for (i = 0; i < 3; i++) {
+			end = strlen(ends[i]);
+			memset(body, 'x', sizeof(body));
+			memcpy(body, "data:", 5);
+			memcpy(body + data, ends[i], end);
+			memcpy(body + data + end, "data:", 5);
+			memcpy(body + 2000, ends[i], end);
+			make(&plan, &pace, body, 2000 + end, NULL, 0);
+			assert_int_equal(plan.n, 2);
+			assert_int_equal(plan.steps[0].until, data + end);
+		}
+	}
+}
+
 static void
 test_what_has_no_timeline_is_instant(void **state)
 {
@@ -322,6 +379,8 @@ main(void)
 	    cmocka_unit_test(test_speed),
 	    cmocka_unit_test(test_rate),
 	    cmocka_unit_test(test_rate_keeps_comments_with_events),
+	    cmocka_unit_test(test_a_million_events),
+	    cmocka_unit_test(test_rate_with_events_of_any_length),
 	    cmocka_unit_test(test_what_has_no_timeline_is_instant),
 	    cmocka_unit_test(test_without_any_event),
 	};
