@@ -20,8 +20,9 @@ enum {
 	ENTRY_EPOCH_BYTES = 16,
 	ENTRY_GENERATION_BYTES = 8,
 	ENTRY_META_MAX = 64 * 1024,
-	ENTRY_CHUNKS_MAX = 64 * 1024, /* the largest entry, smallest chunks */
 	ENTRY_TIMES_MAX = 256 * 1024,
+	/* The largest body and timeline, 256 MB and that, in chunks of 4 KB. */
+	ENTRY_CHUNKS_MAX = (256 * 1024 * 1024 + ENTRY_TIMES_MAX) / 4096,
 	ENTRY_OVERHEAD = 180 /* bytes of a manifest beside meta and body */
 };
 

@@ -374,6 +374,29 @@ test_inline_lengths_that_contradict_are_refused(void **state)
 	}
 }
 
+/* cache.max_entry, cache.chunk and the timeline, each at its bound. */
+static void
+test_the_longest_fits(void **state)
+{
+	struct entry e = chunked_entry(), out;
+	struct err err;
+	struct buf b;
+
+	(void)state;
+	e.compressed = false;
+	e.plain_len = 256 << 20;
+	e.times_len = ENTRY_TIMES_MAX;
+	e.stored_len = e.plain_len + e.times_len;
+	e.chunk_size = 4096;
+	e.n_chunks = (uint32_t)(e.stored_len / e.chunk_size);
+	buf_init(&b, 1 << 20);
+	err_clear(&err);
+	assert_int_equal(entry_encode(&e, &b, &err), 0);
+	assert_int_equal(entry_decode(&out, b.data, b.len, &err), 0);
+	assert_int_equal(out.n_chunks, e.n_chunks);
+	buf_fini(&b);
+}
+
 static void
 test_encoding_refuses_what_decoding_would(void **state)
 {
@@ -433,6 +456,7 @@ main(void)
 	    cmocka_unit_test(test_body_of_another_length_is_noticed),
 	    cmocka_unit_test(test_fields_that_contradict_are_refused),
 	    cmocka_unit_test(test_inline_lengths_that_contradict_are_refused),
+	    cmocka_unit_test(test_the_longest_fits),
 	    cmocka_unit_test(test_encoding_refuses_what_decoding_would),
 	    cmocka_unit_test(test_a_full_buffer_is_an_error),
 	};
