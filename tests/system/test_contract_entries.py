@@ -18,13 +18,12 @@ def site(own_memcached, demo):
 
 def store(site, memcached, prompt, knobs=KNOBS):
     """Store an answer: its bytes, its manifest's name, its chunks' names."""
-    before = set(memcached.keys())
+    before = set(memcached.manifests())
     body = site.chat(prompt, demo=knobs).body
-    new = sorted(set(memcached.keys()) - before)
-    manifests = [k for k in new if k in memcached.manifests()]
-    assert len(manifests) == 1, new
-    chunks = [k for k in new if k.startswith(manifests[0] + ":")]
-    return body, manifests[0], chunks
+    manifests = set(memcached.manifests()) - before
+    assert len(manifests) == 1, manifests
+    manifest = manifests.pop()
+    return body, manifest, memcached.chunks(manifest)
 
 
 def assert_replaced(site, prompt, body):

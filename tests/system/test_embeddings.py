@@ -206,7 +206,7 @@ def test_entries_in_chunks(demo, own_memcached):
     with Site(memcached=own_memcached, demo=demo, options=options) as site:
         inputs = [text() for _ in range(6)]
         embed(site, inputs[:3], **fields)
-        assert len(own_memcached.keys()) > len(own_memcached.manifests()) + 1
+        assert own_memcached.chunks()
         response = embed(site, inputs, **fields)
         assert_partial(response, 3, 6)
         whole = direct(site, inputs, **fields)
@@ -214,7 +214,7 @@ def test_entries_in_chunks(demo, own_memcached):
         hit = embed(site, inputs, **fields)
         assert_hit(hit)
         assert hit.body == whole.body
-        chunk = next(k for k in own_memcached.keys() if k.endswith(":1"))
+        chunk = next(k for k in own_memcached.chunks() if k.endswith(":1"))
         with own_memcached.connect() as m:
             m.delete(chunk)
         response = embed(site, inputs, **fields)

@@ -74,6 +74,11 @@ class Memcached:
         return [k for k in self.keys()
                 if re.fullmatch(r"r1:.*:[0-9a-f]{64}", k)]
 
+    def chunks(self, manifest="r1:.*"):
+        """Names of its chunks, or of all; not those of a flight."""
+        return [k for k in self.keys() if re.fullmatch(
+            manifest + r":[0-9a-f]{16}:[0-9]+", k)]
+
     def values(self):
         """Every value there is, by name."""
         with self.connect() as m:
