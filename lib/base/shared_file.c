@@ -10,6 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Of versions that are started at the same time, each makes its own. */
+enum { ATTEMPTS = 8 };
+
 uint64_t
 shared_file_magic(const char letters[8], size_t size)
 {
@@ -33,52 +36,99 @@ static bool
 is_ours(int fd, struct stat *st)
 {
 	return fstat(fd, st) == 0 && S_ISREG(st->st_mode) &&
-	    st->st_uid == geteuid();
+	    st->st_uid == geteuid() && st->st_nlink <= 1;
 }
 
 /*
- * Under the file's lock: give a new or foreign-layout file the right size
- * and magic. All else starts at zero.
+ * Give a new file its size. All of it is reserved: a page for which there
+ * is no room would be met as a SIGBUS, by some request, much later.
+ */
+static int
+fill(int fd, size_t size)
+{
+	int errnum = posix_fallocate(fd, 0, (off_t)size);
+
+	/* Some of it may be there; nobody uses it, as we hold the lock. */
+	if (errnum != 0 && ftruncate(fd, 0) == -1)
+		errnum = errno;
+	errno = errnum;
+	return errnum == 0 ? 0 : -1;
+}
+
+/*
+ * Map the file if it is new or of this layout. Another layout's is taken
+ * out of the way and left as it is: processes of another version may have
+ * it mapped, and would die of its being cut short. *again is set when
+ * there is to be another file at path.
  */
 static void *
-map_and_stamp(int fd, const struct stat *st, size_t size, uint64_t magic)
+map_or_remove(int fd, const char *path, size_t size, uint64_t magic,
+    bool *again)
 {
-	bool fresh = st->st_size != (off_t)size;
 	struct shared_file_head *head;
+	struct stat st;
+	bool fresh;
 
-	if (fresh && (ftruncate(fd, 0) == -1 ||
-	    ftruncate(fd, (off_t)size) == -1))
+	if (fstat(fd, &st) == -1)
 		return NULL;
-	head = map(fd, size, PROT_READ | PROT_WRITE);
-	if (head != NULL && head->magic != magic) {
-		memset(head, 0, size);
-		head->magic = magic;
+	/* Or another was faster to remove it. */
+	*again = st.st_nlink == 0;
+	fresh = st.st_size == 0;
+	if (*again || (fresh && fill(fd, size) == -1))
+		return NULL;
+	if (fresh || st.st_size == (off_t)size) {
+		head = map(fd, size, PROT_READ | PROT_WRITE);
+		if (head == NULL)
+			return NULL;
+		if (fresh)
+			head->magic = magic;
+		if (head->magic == magic)
+			return head;
+		shared_file_close(head, size);
 	}
-	return head;
+	*again = unlink(path) == 0;
+	return NULL;
+}
+
+/* One attempt, under the file's lock. */
+static void *
+open_once(const char *path, size_t size, uint64_t magic, bool *again,
+    struct err *err)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	struct stat st;
+	void *p = NULL;
+
+	*again = false;
+	if (fd == -1) {
+		err_sys(err, ERR_IO, errno, path);
+		return NULL;
+	}
+	/* Another user's could stay locked for ever. */
+	if (!is_ours(fd, &st))
+		err_set(err, ERR_IO, "%s: not a plain file of this user", path);
+	else if (flock(fd, LOCK_EX) == -1 || ((p = map_or_remove(fd, path,
+	    size, magic, again)) == NULL && !*again))
+		err_sys(err, ERR_IO, errno, path);
+	/* A mapping keeps the file, and so the lock, beyond close(). */
+	flock(fd, LOCK_UN);
+	close(fd);
+	return p;
 }
 
 void *
 shared_file_open(const char *path, size_t size, uint64_t magic,
     struct err *err)
 {
+	bool again = true;
 	void *p = NULL;
-	struct stat st;
-	int fd;
+	int i;
 
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd == -1) {
-		err_sys(err, ERR_IO, errno, path);
-		return NULL;
-	}
-	if (flock(fd, LOCK_EX) == -1)
-		err_sys(err, ERR_IO, errno, path);
-	else if (!is_ours(fd, &st))
-		err_set(err, ERR_IO, "%s: not a plain file of this user", path);
-	else if ((p = map_and_stamp(fd, &st, size, magic)) == NULL)
-		err_sys(err, ERR_IO, errno, path);
-	/* A mapping keeps the file, and so the lock, beyond close(). */
-	flock(fd, LOCK_UN);
-	close(fd);
+	for (i = 0; i < ATTEMPTS && again; i++)
+		p = open_once(path, size, magic, &again, err);
+	if (again)
+		err_set(err, ERR_IO, "%s: others make it anew all the time",
+		    path);
 	return p;
 }
 
@@ -92,21 +142,46 @@ shared_file_private(size_t size, uint64_t magic)
 	return head;
 }
 
+/* No pipe is waited for, whoever put it there. */
+enum { READ_FLAGS = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK };
+
 static int
 open_first(const char *path, const char *path_glob)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), errnum = errno;
+	int fd = open(path, READ_FLAGS), errnum = errno;
 	glob_t found;
 
 	if (fd != -1 || path_glob == NULL)
 		return fd;
 	if (glob(path_glob, 0, NULL, &found) == 0) {
-		fd = open(found.gl_pathv[0], O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+		fd = open(found.gl_pathv[0], READ_FLAGS);
 		errnum = errno;
 		globfree(&found);
 	}
 	errno = errnum;
 	return fd;
+}
+
+/*
+ * What it holds now, in memory of our own: the file may be another user's,
+ * who could cut it short under a mapping. NULL when it is not all there.
+ */
+static struct shared_file_head *
+copy(int fd, size_t size)
+{
+	char *p = map(-1, size, PROT_READ | PROT_WRITE);
+	size_t got = 0;
+	ssize_t n = 1;
+
+	while (p != NULL && got < size && n > 0) {
+		n = pread(fd, p + got, size - got, (off_t)got);
+		if (n > 0)
+			got += (size_t)n;
+	}
+	if (got == size)
+		return (struct shared_file_head *)(void *)p;
+	shared_file_close(p, size);
+	return NULL;
 }
 
 const void *
@@ -122,7 +197,7 @@ shared_file_read(const char *path, const char *path_glob, size_t size,
 		return NULL;
 	}
 	if (fstat(fd, &st) == 0 && st.st_size == (off_t)size)
-		head = map(fd, size, PROT_READ);
+		head = copy(fd, size);
 	close(fd);
 	if (head != NULL && head->magic == magic)
 		return head;

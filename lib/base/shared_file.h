@@ -28,9 +28,11 @@ uint64_t shared_file_magic(const char letters[8], size_t size);
 /*
  * Map the file at path, size bytes that begin with a struct
  * shared_file_head, making it when it is not there. All bytes but the head
- * are zero in a new file, and in one that held something else. Only a
- * plain file of this user is used; no link is followed. NULL with err
- * (ERR_IO). Ends with shared_file_close. Any thread.
+ * are zero in a new file. One of another layout is replaced by a new one;
+ * processes that have it mapped keep it to themselves. Only a plain file of
+ * this user with no other name is used; no link is followed. NULL with err
+ * (ERR_IO), also when there is no room for all of it. Ends with
+ * shared_file_close. Any thread.
  */
 void *shared_file_open(const char *path, size_t size, uint64_t magic,
     struct err *err);
@@ -39,9 +41,10 @@ void *shared_file_open(const char *path, size_t size, uint64_t magic,
 void *shared_file_private(size_t size, uint64_t magic);
 
 /*
- * Map an existing file to be read only. path_glob: if path is not there, the
- * first file that matches this is taken; or NULL. NULL with err (ERR_IO)
- * when there is none, or none of this layout. Any thread.
+ * What an existing file holds at the moment, a copy. path_glob: if path is
+ * not there, the first file that matches this is taken; or NULL. NULL with
+ * err (ERR_IO) when there is none, or none of this layout. Ends with
+ * shared_file_close. Any thread.
  */
 const void *shared_file_read(const char *path, const char *path_glob,
     size_t size, uint64_t magic, struct err *err);

@@ -173,7 +173,7 @@ upstream_health_open_existing(const struct conf *conf, struct err *err)
 	    sizeof(struct health_table), layout_magic(), err);
 	if (table == NULL)
 		return NULL;
-	/* The mapping is read only, and so is what will be done with it. */
+	/* Nothing that could change it will be done with it. */
 	h = make(conf, (struct health_table *)(uintptr_t)table, true);
 	if (h == NULL)
 		err_set(err, ERR_MEMORY, "out of memory");

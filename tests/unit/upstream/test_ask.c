@@ -76,7 +76,8 @@ begin(struct fixture *f, const struct script_step *a,
 		f->names[i][0] = (char)('a' + i);
 		snprintf(f->key, sizeof(f->key), "key");
 		f->list[i] = (struct conf_upstream){.name = f->names[i],
-		    .url = f->urls[i], .credential = f->key, .weight = 1, .priority = (int64_t)i,
+		    .url = f->urls[i], .credential = f->key, .weight = 1,
+		    .priority = (int64_t)i,
 		    .retries = 2, .rest_ms = 60000,
 		    .connect_timeout_ms = LONG_MS,
 		    .first_byte_timeout_ms = LONG_MS,
