@@ -51,3 +51,23 @@ def test_a_stream_of_known_length_arrives_whole(site, prompt):
     upstream = site.direct(prompt, demo={"words": 4}).body
     assert first.body.replace(BEAT, b"") == upstream
     assert site.chat(prompt).body == upstream
+
+
+def test_a_head_waits_no_longer_than_a_beat(memcached, demo, stage, question):
+    """
+    Of a group, while another could yet be asked: then no other will be, and
+    the silent stream beats like any.
+    """
+    options = {"server.heartbeat": "50ms", "upstream openai.models": "demo*"}
+    for name in ("one", "two"):
+        options["upstream %s.url" % name] = stage.url
+        options["upstream %s.models" % name] = "pair"
+    with Site(memcached=memcached, demo=demo, options=options) as pair:
+        client = pair.send_chat(question, model="pair")
+        call = stage.next().head()
+        client.head().read_until(BEAT * 3)
+        assert (client.status, client.body.replace(BEAT, b"")) == (200, b"")
+        call.say(1).cut()
+        client.finish()
+        assert b"upstream_broken" in client.body
+        assert len(stage.calls) == 1
