@@ -72,8 +72,11 @@ swap(health_cell *cell, uint64_t *seen, const struct fields *f)
 static bool
 is_past(const struct fields *f, int64_t now_ms)
 {
+	uint64_t longest_ms = f->asked ? CELL_ASKED_MAX_MS :
+	    CELL_FIRST_REST_MAX_MS;
+
 	return f->until_ms <= (uint64_t)now_ms ||
-	    f->until_ms - (uint64_t)now_ms > CELL_ASKED_MAX_MS + SLACK_MS;
+	    f->until_ms - (uint64_t)now_ms > longest_ms + SLACK_MS;
 }
 
 struct cell_view

@@ -17,6 +17,7 @@
 enum {
 	CELL_STRIKES = 3,              /* answers with 500, in a row */
 	CELL_REST_MAX_MS = 60 * 1000,  /* where the doubling ends */
+	CELL_FIRST_REST_MAX_MS = 600 * 1000, /* of upstream.rest */
 	CELL_ASKED_MAX_MS = 3600 * 1000, /* the longest Retry-After heeded */
 	CELL_CLAIM_MS = 5000           /* of a probe that is not renewed */
 };

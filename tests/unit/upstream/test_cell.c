@@ -332,6 +332,10 @@ test_a_date_of_another_boot(void **state)
 	let_fail(&cell, start_ms);
 	for (young_ms = 0; young_ms < 3600000; young_ms += 60000)
 		assert_int_equal(standing(&cell, young_ms), CELL_DUE);
+	/* even of one that had not been up for long */
+	cell = 0;
+	let_fail(&cell, 3000000);
+	assert_int_equal(standing(&cell, 60000), CELL_DUE);
 	fail_asking(&cell, CELL_ASKED_MAX_MS);
 	assert_int_equal(standing(&cell, start_ms), CELL_OUT);
 	/* one who read the time just before it was set is no such case */
