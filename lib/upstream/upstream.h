@@ -124,18 +124,19 @@ int upstream_perform(struct upstream_pool *pool,
 /*
  * Send a request whose body is in memory to a group (request->upstream is
  * not looked at): to one after the other, each once, as long as they fail
- * before the first byte of their answer's body: no connection, a connection
- * that breaks, a time-out, 429 or 5xx. The retries of the one asked first
- * bound how often. Nothing of a try that is made up for reaches the sink,
- * but that idle() goes on being called, and every second while an upstream
- * that was left out is being tried. The last try's answer passes
- * through as it came.
+ * before the first byte of their answer's body: no connection, or none as
+ * they are configured, a connection that breaks, a time-out, 429 or 5xx.
+ * The retries of the one asked first bound how often. Nothing of a try that
+ * is made up for reaches the sink, but that idle() goes on being called, and
+ * every second while an upstream that was left out is being tried. The last
+ * try's answer passes through as it came.
  *
  * While another could yet be asked, head() waits for the first byte of the
  * body, but no longer than request->hold_ms: then no other will be asked.
  *
- * How each try went is noted in health. As upstream_perform else; report is
- * of the last try.
+ * How each try went is noted in health, but that 429 to a caller's own
+ * credential is not held against an upstream. As upstream_perform else;
+ * report is of the last try.
  */
 int upstream_ask(struct upstream_pool *pool, struct upstream_health *health,
     const struct upstream_group *group, const struct upstream_request *request,
