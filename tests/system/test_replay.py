@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from harness import (ApacheCgi, ApacheProxyFcgi, FORMATS, LighttpdPool, Nginx,
-                     Site, sse_events)
+from harness import (ApacheCgi, ApacheProxyFcgi, FORMATS, LighttpdPool,
+                     Memcached, Nginx, Site, sse_events)
 
 STREAMING = [f for f in FORMATS if f.streams]
 OVER_FORMATS = pytest.mark.parametrize("fmt", STREAMING, ids=repr)
@@ -152,6 +152,15 @@ def test_recorded_has_the_rhythm_of_the_recording(site, prompt):
     hit.close()
 
 
+def test_the_first_event_is_as_far_from_the_head(site, prompt):
+    """A model that has answered, and thinks before its first word."""
+    miss = stored(site, CHAT, prompt, demo={"first": 150, "words": 5})
+    hit = begin(site, CHAT, prompt, "recorded*0.001")
+    assert replay(site, CHAT, prompt, "recorded").body == miss.body
+    assert_silent(hit)
+    hit.close()
+
+
 def test_what_came_at_once_is_replayed_at_once(site, prompt):
     """All of it in one read: one step, however slow."""
     miss = stored(site, CHAT, prompt, demo={"length": 1, "words": 3})
@@ -269,6 +278,38 @@ def test_a_replay_ends_when_its_client_leaves(server, memcached, demo,
         assert record["bytes"] < len(miss.body)
         # The only worker is there for others.
         assert site.ask(CHAT, prompt, True).body == miss.body
+
+
+# Of nginx, which takes no more than its client does. More than all the
+# sockets on the way hold, and most of it due before it can be sent.
+LONG = {"bytes": 24000000, "random": 1}
+
+
+@pytest.mark.parametrize("pace", ["1000000/s", "recorded"])
+def test_who_reads_late_gets_it_all(demo, prompt, pace):
+    with Memcached(megabytes=128) as m, Site(
+            Nginx, memcached=m, demo=demo,
+            options={"cache.max_entry": "64M"}) as site:
+        miss = stored(site, CHAT, prompt, demo=LONG)
+        hits = [begin(site, CHAT, prompt, pace) for _ in range(3)]
+        for hit in hits:
+            hit.finish()
+            assert hit.clean and hit.body == miss.body
+            assert not site.record(hit)["aborted"]
+
+
+def test_who_does_not_read_is_not_waited_for(demo, prompt):
+    options = {"server.threads": 1, "server.io_timeout": "1s",
+               "server.queue_timeout": "50s", "cache.max_entry": "64M"}
+    with Memcached(megabytes=128) as m, Site(
+            Nginx, memcached=m, demo=demo, options=options,
+            processes=1) as site:
+        stored(site, CHAT, prompt, demo=LONG)
+        hit = begin(site, CHAT, prompt, "1000000/s")
+        record = site.record(hit)
+        assert record["aborted"] and record["cache"] == "hit"
+        assert site.chat(prompt + " other").status == 200
+        assert not hit.finish().clean
 
 
 def test_the_drains_end_sends_the_rest_at_once(memcached, demo, prompt):
