@@ -159,8 +159,9 @@ end_deserted(struct follower *f)
 {
 	struct err err = ERR_INIT;
 
-	err_set(&err, ERR_UPSTREAM_BROKEN, "the answer broke off: whoever "
-	    "received it from upstream %s is gone", f->x->upstream->name);
+	err_set(&err, ERR_UPSTREAM_BROKEN, "the answer broke off: no more of "
+	    "it came through memcached from the worker that upstream %s "
+	    "answers", f->x->upstream->name);
 	return end(f, -1, &err);
 }
 
