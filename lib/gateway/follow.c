@@ -341,8 +341,10 @@ follow(struct exchange *x, struct flight *flight, enum flight_role *role,
 		*role = flight_enter(flight);
 		if (*role == FLIGHT_ALONE)
 			return false;
-		if (*role == FLIGHT_LEAD)
+		if (*role == FLIGHT_LEAD) {
+			x->flight = flight;
 			return look(arg);
+		}
 		outcome = follow_one(x, flight, give_up_us);
 		if (outcome == AGAIN && look(arg))
 			return true;
@@ -370,11 +372,10 @@ follow_join(struct exchange *x, const uint8_t key[CACHE_KEY_BYTES],
 	if (flight == NULL)
 		return false;
 	served = follow(x, flight, &role, look, arg);
-	if (served || role != FLIGHT_LEAD) {
+	if (role != FLIGHT_LEAD)
 		flight_free(flight);
+	if (served || role != FLIGHT_LEAD)
 		return served;
-	}
-	x->flight = flight;
 	counter_add(&x->gateway->counters->flights, 1);
 	return false;
 }

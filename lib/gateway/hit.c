@@ -7,6 +7,7 @@
 #include "gateway/pace.h"
 
 #include "base/clock.h"
+#include "cache/flight.h"
 
 #include <stdio.h>
 #include <strings.h>
@@ -72,6 +73,9 @@ hit_serve(struct exchange *x, enum cache_status how)
 	size_t len = reshaped ? x->reshaped.len : (size_t)e->plain_len;
 	int64_t age_s = (clock_wall_ms() - e->created_ms) / 1000;
 
+	/* Who follows is not to wait while a client reads, or for a pace. */
+	flight_free(x->flight);
+	x->flight = NULL;
 	x->cache = how;
 	x->verdict = WIRE_STORABLE;
 	x->usage = json_incref(json_object_get(x->found.meta, "usage"));
