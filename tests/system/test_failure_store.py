@@ -15,8 +15,8 @@ def site(own_memcached, demo):
         yield s
 
 
-def cache_of(site, prompt):
-    return site.chat(prompt).header("X-Cache")
+def cache_of(site, prompt, demo=None):
+    return site.chat(prompt, demo=demo).header("X-Cache")
 
 
 def fill(site, prompt):
@@ -71,7 +71,8 @@ def test_stopped_and_continued(site, own_memcached, prompt):
 
 
 def test_stopped_between_look_up_and_store(site, own_memcached, prompt):
-    stream = site.open_chat(prompt, demo={"gap": 20, "words": 20})
+    words = {"words": 20}
+    stream = site.open_chat(prompt, demo={"gap": 20, **words})
     stream.read_until(b"\n\n")
     own_memcached.stop()
     try:
@@ -80,7 +81,7 @@ def test_stopped_between_look_up_and_store(site, own_memcached, prompt):
         assert site.record(stream)["not_stored"] == "store-down"
     finally:
         own_memcached.cont()
-    wait_until(lambda: cache_of(site, prompt) == "HIT (exact)",
+    wait_until(lambda: cache_of(site, prompt, words) == "HIT (exact)",
                what="the cache to be used again")
     assert site.chat(prompt).body == stream.body
 
