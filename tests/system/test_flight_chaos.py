@@ -17,10 +17,10 @@ import pytest
 
 from harness import MARK, MODES, Memcached, Pair, wait_until
 from harness.crowd import Crowd
+from harness.workers import is_grown_up
 
 FIRST = int(os.environ.get("FLIGHT_SEED", "1"))
 ROUNDS = int(os.environ.get("FLIGHT_ROUNDS", "10"))
-LEASE_S = 1.0
 OPTIONS = {"flight.lease": "1s", "cache.timeout": "100ms",
            "cache.retry": "100ms", "cache.chunk": "4K"}
 # Embeddings are put together from entries of several calls.
@@ -108,9 +108,9 @@ class Round:
         self.lead_lost = 0      # disturbances that may each cost one lead
         self.store_lost = False # then everybody goes upstream on his own
         self.told = []
-        stage.script = self.script
 
     def script(self, call):
+        """How the upstream answers each of them."""
         for q in self.questions:
             if q.name.encode() in call.body:
                 q.play(call)
@@ -126,8 +126,7 @@ class Round:
         return self.pair.near.pids() + self.pair.far.pids()
 
     def kill(self):
-        # A pool whose new workers die at once gives up: only old ones.
-        old = [p for p in self.pids() if p in self.old]
+        old = [p for p in self.pids() if is_grown_up(p)]
         if old:
             self.lead_lost += 1
             self.killed += 1
@@ -187,9 +186,21 @@ class Round:
                                action.__name__))
         action()
 
+    def settle(self):
+        """Every worker uses memcached, whatever befell it before."""
+        for n, site in enumerate((self.pair.near, self.pair.far)):
+            fill = "fill %d" % n
+            row = []
+            wait_until(lambda: row.append(site.chat(fill).header(
+                "X-Cache")) or row[-12:] == ["HIT (exact)"] * 12,
+                what="every worker to use the cache")
+
     def run(self):
         rnd = self.rnd
-        self.old = self.pids()
+        self.stage.script = lambda call: call.play_all()
+        self.settle()
+        self.stage.reset()
+        self.stage.script = self.script
         self.begun = time.monotonic()
         store = rnd.random() < 0.5
         actions = [self.kill, self.stop, self.lose_keys, self.leave]

@@ -9,14 +9,16 @@ import signal
 
 import pytest
 
-from harness import FORMATS, MODES, Memcached, Nginx, Pair, mode_name
+from harness import (FORMATS, MODES, Memcached, Nginx, Pair, mode_name,
+                     wait_until)
 from harness.flights import assert_live
+from harness.workers import is_grown_up
 
 CHAT = FORMATS[0]
 STREAMING = [f for f in FORMATS if f.streams]
 ANSWERED_WHOLE = [f for f in FORMATS if f.exact]
-OPTIONS = {"flight.lease": "1s", "cache.timeout": "100ms",
-           "cache.retry": "100ms"}
+OPTIONS = {"flight.lease": "1s"}
+FRAGILE = {**OPTIONS, "cache.timeout": "250ms", "cache.retry": "100ms"}
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +42,20 @@ def cancelling(own_memcached, theatre, demo):
 def fragile(theatre, stage, demo):
     """A pair whose memcached may be taken away."""
     with Memcached() as memcached:
-        with Pair(memcached, theatre, demo, OPTIONS) as p:
+        with Pair(memcached, theatre, demo, FRAGILE) as p:
+            stage.script = lambda call: call.play_all()
+            for site in (p.near, p.far):
+                wait_until(lambda s=site: s.chat("warm").header("X-Cache")
+                           == "HIT (exact)", what="memcached to be used")
+            stage.reset()
             yield p
+            stage.reset()
 
 
 def kill_leader(call, pair, number=signal.SIGKILL):
     """A signal to the process that leads; its pid."""
     pid = call.worker(pair.near.pids())
+    wait_until(lambda: is_grown_up(pid), what="a worker to be replaced")
     os.kill(pid, number)
     return pid
 

@@ -7,6 +7,8 @@ from .process import wait_until
 from .servers import LighttpdPool
 from .site import Site
 
+# Memcached answers, however busy the machine is.
+PATIENT = {"cache.timeout": "5s"}
 COLLAPSED = "reprise; fwd=miss; collapsed"
 
 
@@ -41,7 +43,8 @@ class Pair(contextlib.ExitStack):
         self.memcached = memcached
         self.stage = stage
         self.demo = demo
-        self.options = {"upstream openai.url": stage.url, **(options or {})}
+        self.options = {"upstream openai.url": stage.url, **PATIENT,
+                        **(options or {})}
         self.processes = processes
         self.server = server
 

@@ -2,8 +2,27 @@
 
 import os
 import signal
+import time
 
 from .process import Process, wait_until
+
+
+# How long a worker has to live for its death not to count towards the end
+# of a pool whose workers cannot start (multiwatch -t in deploy/pool).
+CHILDHOOD_S = 1.0
+
+
+def age_s(pid):
+    """How long ago a process was started."""
+    with open("/proc/%d/stat" % pid) as f:
+        begun = int(f.read().rsplit(")", 1)[1].split()[19])
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - \
+        begun / os.sysconf("SC_CLK_TCK")
+
+
+def is_grown_up(pid):
+    """Whether it may be killed and will be replaced."""
+    return age_s(pid) > CHILDHOOD_S + 0.1
 
 
 class Pool:
