@@ -1,6 +1,7 @@
 #include "cache/cache_private.h"
 
 #include "base/clock.h"
+#include "cache/flight_watch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,11 @@ cache_new(struct store *store, const struct cache_config *config)
 
 	if (cache == NULL)
 		return NULL;
+	cache->watches = flight_watches_new();
+	if (cache->watches == NULL) {
+		free(cache);
+		return NULL;
+	}
 	cache->store = store;
 	cache->config = *config;
 	if (cache->config.chunk_bytes == 0)
@@ -34,6 +40,7 @@ cache_free(struct cache *cache)
 {
 	if (cache == NULL)
 		return;
+	flight_watches_free(cache->watches);
 	store_free(cache->store);
 	free(cache);
 }

@@ -7,10 +7,13 @@
 #include "cache/cache.h"
 #include "cache/names.h"
 
+struct flight_watches;
+
 /* Immutable once made, but for what the store does with itself. */
 struct cache {
 	struct store *store;
 	struct cache_config config;
+	struct flight_watches *watches; /* locks for itself */
 };
 
 /* The names of one question. */

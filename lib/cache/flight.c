@@ -46,6 +46,7 @@ flight_new(struct cache *cache, const char *ns,
 	}
 	names_lock(f->lock, f->names.manifest, found->epoch);
 	f->store = cache_store(cache);
+	f->watches = cache->watches;
 	f->config = *config;
 	if (f->config.lease_ms < LEASE_MIN_MS)
 		f->config.lease_ms = LEASE_MIN_MS;
@@ -231,6 +232,7 @@ flight_enter(struct flight *f)
 		f->knows_dead = true;
 		memcpy(f->dead, f->id, sizeof(f->dead));
 	}
+	flight_follow_fini(&f->follow);
 	f->part = PART_NONE;
 	if (digest_random(f->id, sizeof(f->id)) == -1)
 		return FLIGHT_ALONE;

@@ -1,4 +1,5 @@
 #include "cache/flight_private.h"
+#include "cache/flight_watch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,22 +13,17 @@ enum {
 	WAIT_MAX_MS = 100,
 	WAIT_DOWN_MS = 250,
 	WAIT_NEWS_MS = 20,        /* after news */
-	JOINED_US = 250 * 1000,   /* renewed when it was the same so long */
 	JOINED_S = 3,
 	FRESH_SLACK_MS = 500,     /* or a beat, if that is less */
 	GAP_US = 300 * 1000       /* between polls, counted as watching */
 };
 
-/* The values of a poll. */
-enum { V_STATE, V_JOINED, V_HEAD, V_NEED, N_VALUES };
-
 void
 flight_follow_fini(struct flight_follow *w)
 {
 	buf_fini(&w->out);
-	free(w->state_value);
-	free(w->head_value);
-	free(w->pairs);
+	flight_watch_drop(w->watch, w->held);
+	flight_watch_leave(w->watch);
 	memset(w, 0, sizeof(*w));
 }
 
@@ -48,13 +44,12 @@ put_mark(struct flight *f, enum record_kind kind, const char *what,
 static void
 show_joined(struct flight *f)
 {
-	struct flight_joined *j = &f->follow.joined;
 	uint64_t number;
 
-	if (digest_random(&number, sizeof(number)) == -1 ||
-	    !put_mark(f, RECORD_JOINED, "joined", number, JOINED_S))
-		return;
-	*j = (struct flight_joined){true, number, f->clock->steady_us()};
+	if (digest_random(&number, sizeof(number)) == 0 &&
+	    put_mark(f, RECORD_JOINED, "joined", number, JOINED_S))
+		flight_watch_joined(f->follow.watch, number,
+		    f->clock->steady_us());
 }
 
 void
@@ -67,7 +62,9 @@ flight_follow_begin(struct flight *f, const uint8_t id[FLIGHT_ID_BYTES])
 	memcpy(f->id, id, sizeof(f->id));
 	buf_init(&w->out, OUT_BYTES);
 	w->polled_us = w->heir_us = f->clock->steady_us();
-	show_joined(f);
+	w->watch = flight_watch_join(f->watches, id, &w->seen);
+	if (w->watch != NULL)
+		show_joined(f);
 }
 
 static void
@@ -96,80 +93,50 @@ is_fresh(const struct flight *f, const struct record_state *state)
 /*
  * Take a state that is newer than what is known. An end that was there
  * before this follower came, and not just now, is none it was in the air
- * for.
+ * for. g is let go, or held as long as the state is.
  */
 static void
-take_state(struct flight *f, struct store_value *v)
+take_state(struct flight *f, struct flight_glance *g)
 {
 	struct flight_follow *w = &f->follow;
-	struct record_state state = {0};
 
-	if (v->result != STORE_OK ||
-	    !record_state_read(v->data, v->len, f->id, &state) ||
-	    (w->has_state && state.beat <= w->state.beat))
+	if (!g->has_state ||
+	    (w->has_state && g->state.beat <= w->state.beat)) {
+		flight_watch_drop(w->watch, g);
 		return;
-	if (w->has_state || is_fresh(f, &state))
+	}
+	if (w->has_state || is_fresh(f, &g->state))
 		w->lives = true;
-	else if (state.how != FLIGHT_LEADING)
+	else if (g->state.how != FLIGHT_LEADING)
 		tell_end(w, FLIGHT_DEAD);
-	free(w->state_value);
-	w->state_value = v->data;
-	v->data = NULL;
-	w->state = state;
+	flight_watch_drop(w->watch, w->held);
+	w->held = g;
+	w->state = g->state;
 	w->has_state = true;
 	w->silent_us = 0;
 }
 
-static void
-take_joined(struct flight *f, const struct store_value *v)
-{
-	struct flight_joined *j = &f->follow.joined;
-	int64_t now_us = f->clock->steady_us();
-	uint64_t number;
-
-	if (v->result != STORE_OK || !record_mark_read(v->data, v->len,
-	    RECORD_JOINED, f->id, &number))
-		show_joined(f);
-	else if (!j->known || number != j->number)
-		*j = (struct flight_joined){true, number, now_us};
-	else if (now_us - j->since_us >= JOINED_US)
-		show_joined(f);
-}
-
-static void
-take_head(struct flight *f, struct store_value *v)
-{
-	struct flight_follow *w = &f->follow;
-
-	if (w->has_head || v->result != STORE_OK)
-		return;
-	if (w->pairs == NULL)
-		w->pairs = calloc(2 * RECORD_PAIRS_MAX, sizeof(*w->pairs));
-	if (w->pairs == NULL || !record_head_read(v->data, v->len, f->id,
-	    &w->head, w->pairs))
-		return;
-	w->head_value = v->data;
-	v->data = NULL;
-	w->has_head = true;
-}
+/* What is known of the mark of what somebody misses. */
+struct needed {
+	bool known;
+	uint64_t n;
+};
 
 /*
  * What is wanted next is lost: ask the leader for it, unless somebody has
  * asked for that much. Once the leader has ended, nobody will bring it.
  */
 static void
-want(struct flight *f, const struct store_value *v)
+want(struct flight *f, const struct needed *need)
 {
 	struct flight_follow *w = &f->follow;
-	uint64_t n;
 
 	if (w->state.how != FLIGHT_LEADING) {
 		tell_end(w, FLIGHT_DEAD);
 		return;
 	}
 	w->missing = true;
-	if (v->result != STORE_OK || !record_mark_read(v->data, v->len,
-	    RECORD_NEED, f->id, &n) || n > w->next)
+	if (!need->known || need->n > w->next)
 		put_mark(f, RECORD_NEED, "need", w->next, flight_lease_s(f));
 }
 
@@ -193,16 +160,10 @@ how_many(const struct flight_follow *w)
  * the tail of a state. Whether it was the one wanted, and fits.
  */
 static bool
-give_segment(struct flight *f, const struct store_value *v)
+give_bytes(struct flight_follow *w, const char *bytes, size_t len)
 {
-	struct flight_follow *w = &f->follow;
-	const char *bytes;
-	size_t len, had;
+	size_t had = (size_t)(w->pos - w->next_at);
 
-	if (v->result != STORE_OK || !record_segment_read(v->data, v->len,
-	    f->id, w->next, w->next_at, &bytes, &len))
-		return false;
-	had = (size_t)(w->pos - w->next_at);
 	if (had > len || len > w->state.closed - w->next_at ||
 	    len - had > OUT_SEGMENTS - w->out.len ||
 	    buf_append(&w->out, bytes + had, len - had) == -1)
@@ -211,6 +172,36 @@ give_segment(struct flight *f, const struct store_value *v)
 	w->next_at += len;
 	w->pos = w->next_at;
 	return true;
+}
+
+static bool
+give_segment(struct flight *f, const struct store_value *v)
+{
+	struct flight_follow *w = &f->follow;
+	const char *bytes;
+	size_t len;
+
+	return v->result == STORE_OK && record_segment_read(v->data, v->len,
+	    f->id, w->next, w->next_at, &bytes, &len) &&
+	    give_bytes(w, bytes, len);
+}
+
+/* Give out what segments others have fetched. Whether there were any. */
+static bool
+give_kept(struct flight *f)
+{
+	struct flight_follow *w = &f->follow;
+	bool got = false;
+
+	while (w->next < w->state.n) {
+		buf_reset(&f->scratch);
+		if (flight_watch_segment(w->watch, w->next, w->next_at,
+		    &f->scratch) == -1 ||
+		    !give_bytes(w, f->scratch.data, f->scratch.len))
+			break;
+		got = true;
+	}
+	return got;
 }
 
 /* Give out what segments there are. Whether it got any. */
@@ -260,7 +251,7 @@ give_tail(struct flight_follow *w)
  * is in the store of that name.
  */
 static void
-give(struct flight *f, const struct store_value *need)
+give(struct flight *f, const struct needed *need)
 {
 	struct flight_follow *w = &f->follow;
 	bool got, down = false;
@@ -272,7 +263,7 @@ give(struct flight *f, const struct store_value *need)
 		tell_end(w, FLIGHT_ABANDONED);
 		return;
 	}
-	if (w->state.has_head && !w->has_head) {
+	if (w->state.has_head && w->head == NULL) {
 		want(f, need);
 		return;
 	}
@@ -281,7 +272,8 @@ give(struct flight *f, const struct store_value *need)
 		tell_end(w, FLIGHT_DEAD);
 		return;
 	}
-	got = w->next == w->state.n || give_segments(f, &down);
+	got = w->next == w->state.n || give_kept(f) ||
+	    give_segments(f, &down);
 	if (got) {
 		w->missing = false;
 		w->missing_us = 0;
@@ -294,52 +286,15 @@ give(struct flight *f, const struct store_value *need)
 
 /* ---- polling ------------------------------------------------------------- */
 
-/* Fetch what may be new and give it out. Whether the store answered. */
-static bool
-fetch(struct flight *f)
-{
-	static const char *const what[N_VALUES] = {[V_STATE] = "state",
-	    [V_JOINED] = "joined", [V_HEAD] = "head", [V_NEED] = "need"};
-	struct flight_follow *w = &f->follow;
-	struct store_value values[N_VALUES] = {{0}}, asked[N_VALUES];
-	char names[N_VALUES][NAMES_BYTES];
-	size_t at[N_VALUES], n = 0, i;
-	bool up;
-
-	for (i = 0; i < N_VALUES; i++) {
-		values[i].result = STORE_ABSENT;
-		if ((i == V_HEAD && w->has_head) ||
-		    (i == V_NEED && !w->missing))
-			continue;
-		names_flight(names[n], f->names.manifest, f->id, what[i]);
-		asked[n].name = names[n];
-		at[n++] = i;
-	}
-	up = store_get(f->store, f->names.manifest, asked, n,
-	    RECORD_HEAD_MAX + RECORD_STATE_MAX + 2 * RECORD_MARK_BYTES) !=
-	    STORE_DOWN;
-	for (i = 0; i < n; i++)
-		values[at[i]] = asked[i];
-	if (up) {
-		take_state(f, &values[V_STATE]);
-		take_joined(f, &values[V_JOINED]);
-		take_head(f, &values[V_HEAD]);
-		give(f, &values[V_NEED]);
-	}
-	for (i = 0; i < N_VALUES; i++)
-		free(values[i].data);
-	return up;
-}
-
 /*
- * Count the time since the last poll as spent watching; but not all of it
- * where the caller was busy elsewhere: nothing was seen then.
+ * Count the time since the last look at the store as spent watching; but not
+ * all of it where the caller was busy elsewhere: nothing was seen then.
  */
 static void
-count_time(struct flight *f)
+count_time(struct flight *f, int64_t now_us)
 {
 	struct flight_follow *w = &f->follow;
-	int64_t now_us = f->clock->steady_us(), gap_us = now_us - w->polled_us;
+	int64_t gap_us = now_us - w->polled_us;
 	int64_t most_us = flight_death_us(f) / 3;
 
 	if (most_us < GAP_US)
@@ -350,6 +305,32 @@ count_time(struct flight *f)
 	w->silent_us += gap_us;
 	if (w->missing)
 		w->missing_us += gap_us;
+}
+
+/* See what may be new and give it out. Whether the store answered. */
+static bool
+see(struct flight *f)
+{
+	struct flight_follow *w = &f->follow;
+	struct flight_glance *g = NULL;
+	struct needed need;
+	bool up;
+
+	if (w->watch != NULL)
+		g = flight_watch_look(w->watch, f, &w->seen);
+	count_time(f, g != NULL ? g->asked_us : f->clock->steady_us());
+	if (g == NULL)
+		return false;
+	if (flight_watch_joined_due(w->watch, g))
+		show_joined(f);
+	up = g->up;
+	need = (struct needed){g->has_need, g->need};
+	if (w->head == NULL)
+		w->head = g->head;
+	take_state(f, g);
+	if (up)
+		give(f, &need);
+	return up;
 }
 
 /*
@@ -388,14 +369,13 @@ static void
 ask(struct flight *f)
 {
 	struct flight_follow *w = &f->follow;
-	bool knew_head = w->has_head, up;
+	bool knew_head = w->head != NULL, up;
 
 	if (w->waits_for_heir && !heir_is_there(f)) {
 		back_off(w, WAIT_MAX_MS);
 		return;
 	}
-	count_time(f);
-	up = fetch(f);
+	up = see(f);
 	if (w->out.len == 0 && w->told == FLIGHT_LEADING &&
 	    (w->silent_us >= flight_death_us(f) ||
 	    w->missing_us >= flight_death_us(f)))
@@ -405,7 +385,7 @@ ask(struct flight *f)
 		w->silent_us = 0;
 	if (w->out.len > 0 && w->next < w->state.n)
 		w->wait_ms = 0;
-	else if (w->out.len > 0 || w->has_head != knew_head)
+	else if (w->out.len > 0 || (w->head != NULL) != knew_head)
 		w->wait_ms = WAIT_NEWS_MS;
 	else
 		back_off(w, up ? WAIT_MAX_MS : WAIT_DOWN_MS);
@@ -424,7 +404,7 @@ flight_follow_poll(struct flight *f, struct flight_news *news)
 	buf_reset(&w->out);
 	if (w->told == FLIGHT_LEADING)
 		ask(f);
-	news->head = w->has_head ? &w->head : NULL;
+	news->head = w->head;
 	news->bytes = w->out.data;
 	news->len = w->out.len;
 	news->state = w->told;

@@ -49,7 +49,13 @@ struct flight_lead {
 	struct flight_joined joined;
 };
 
+struct flight_watch;
+struct flight_glance;
+
 struct flight_follow {
+	struct flight_watch *watch; /* or NULL: memory was short */
+	uint64_t seen;       /* the last look at the store */
+	struct flight_glance *held; /* what state borrows from; or NULL */
 	enum flight_state told; /* other than FLIGHT_LEADING: the end */
 	struct err err;
 	bool waits_for_heir; /* the leader is dead, another took its place */
@@ -57,11 +63,7 @@ struct flight_follow {
 	bool lives;          /* the leader was seen to live */
 	bool has_state;
 	struct record_state state;
-	char *state_value;   /* what it borrows from; owned */
-	bool has_head;
-	struct flight_head head;
-	char *head_value;    /* likewise */
-	struct text_pair *pairs;
+	const struct flight_head *head; /* once known; the watch's */
 	uint32_t next;       /* the first segment not given out as a whole */
 	uint64_t next_at;    /* where it begins */
 	uint64_t pos;        /* all before was given out */
@@ -71,13 +73,13 @@ struct flight_follow {
 	int64_t silent_us;   /* time spent watching without a sign of life */
 	int64_t missing_us;  /* likewise, in want of something lost */
 	int64_t wait_ms;
-	struct flight_joined joined;
 };
 
 enum flight_part { PART_NONE, PART_LEADS, PART_FOLLOWS };
 
 struct flight {
 	struct store *store;
+	struct flight_watches *watches; /* of the cache */
 	struct question names;
 	char lock[NAMES_BYTES];
 	struct flight_config config;
