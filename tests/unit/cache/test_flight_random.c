@@ -2,12 +2,14 @@
  * Crowds in random trouble, by a clock that the test moves: values are
  * evicted and spoilt, old ones come back, calls fail with and without having
  * been carried out, the store is started anew, leaders are stopped and
- * killed. Whatever happens, each follower gets the head and the beginning of
- * one leader's body and of no other's, a whole body is whole, and everybody
- * gets to an end. Without trouble there is one leader, and all get all.
+ * killed, in one process and in two. Whatever happens, each follower gets the
+ * head and the beginning of one leader's body and of no other's, a whole body
+ * is whole, and everybody gets to an end. Without trouble there is one leader,
+ * and all get all.
  *
  * REPRISE_SEEDS=n tries more of them.
  */
+#include "cache/flight_watch.h"
 #include "flight_rig.h"
 
 #include <setjmp.h>
@@ -128,6 +130,8 @@ struct actor {
 
 struct world {
 	struct flight_rig r;
+	struct cache other; /* of another process */
+	bool many;          /* every second one is there */
 	struct actor actors[ACTORS];
 	bool calm;         /* there is no trouble */
 	int leads, alone, whole;
@@ -298,8 +302,12 @@ count_leaders(const struct world *w)
 static void
 enter(struct world *w, struct actor *a)
 {
+	struct flight_rig there = w->r;
+
+	if (w->many && (a - w->actors) % 2 != 0)
+		there.cache = &w->other;
 	if (a->f == NULL)
-		a->f = rig_flight(&w->r);
+		a->f = rig_flight(&there);
 	a->role = flight_enter(a->f);
 	a->due_us = test_us;
 	if (a->role == FLIGHT_ALONE) {
@@ -338,6 +346,10 @@ live(struct world *w, uint64_t seed)
 
 	flight_rig_open(&w->r);
 	w->r.config.max_bytes = 1 << 20;
+	w->other = *w->r.cache;
+	w->other.watches = flight_watches_new();
+	assert_non_null(w->other.watches);
+	w->many = seed % 2 != 0;
 	if (!w->calm && draw(4) == 0)
 		w->r.config.max_bytes = 1 + draw(200000);
 	w->leads = w->alone = w->whole = 0;
@@ -363,6 +375,7 @@ live(struct world *w, uint64_t seed)
 	}
 	double_drop(&late.item);
 	late.pending = false;
+	flight_watches_free(w->other.watches);
 	flight_rig_close(&w->r);
 }
 
