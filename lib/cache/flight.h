@@ -164,10 +164,10 @@ struct flight_news {
 /*
  * Ask the store what is new: one round trip, one more for segments; or take
  * what another follower of the same cache object is just fetching, or did
- * less than 10 ms ago. Gives out 256 KB of body at a time, at most. wait_ms grows while nothing is new,
- * up to 100. Bytes are given out only when the leader was seen to live
- * after this follower came, or lived moments before by the clock both use
- * or seem to use.
+ * less than 10 ms ago. Gives out 256 KB of body at a time, at most. wait_ms
+ * grows while nothing is new, up to 100. Bytes are given out only when the
+ * leader was seen to live after this follower came, or lived moments before
+ * by the clock both use or seem to use.
  */
 void flight_follow_poll(struct flight *f, struct flight_news *news);
 
