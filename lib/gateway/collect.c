@@ -144,9 +144,11 @@ on_head(void *arg, int status, const struct http_headers *headers)
 	if (c->x->fallback)
 		recorder_refuse(&c->record.recorder, WIRE_FALLBACK);
 	verdict = judge_head(c);
+	recorder_refuse(&c->record.recorder, verdict);
+	/* For whom it is counts also where it is only passed on. */
+	save_head(&c->record, &c->headers);
 	if (verdict != WIRE_STORABLE)
 		return begin_passing(c, verdict);
-	save_head(&c->record, &c->headers);
 	drop_about_bytes(&c->record.replay);
 	return 0;
 }

@@ -6,27 +6,48 @@
 
 /*
  * Whether followers get a header: as from the cache, and how long to wait
- * where the answer says that.
+ * or where to go where the answer says that.
  */
 static bool
 is_shared(const struct relay *r, const char *name)
 {
+	if (r->filters && headers_about_bytes(name))
+		return false;
 	if (headers_replayable(name, r->recorder.mode))
 		return true;
-	return r->status != 200 && strcasecmp(name, "Retry-After") == 0;
+	return r->status != 200 && (strcasecmp(name, "Retry-After") == 0 ||
+	    strcasecmp(name, "Location") == 0);
 }
 
 /*
- * A failure may be the fault of the credential that went up: it is for
- * those that have the same one.
+ * Whether a failure may be the fault of the credential that went up, and
+ * others have another: it is for those that have the same one.
  */
 static bool
 is_askers_own(const struct relay *r)
 {
 	const struct exchange *x = r->x;
 
-	return r->status != 200 && x->upstream->credential == NULL &&
+	return x->upstream->credential == NULL &&
 	    x->gateway->conf->cache.scope == CONF_SCOPE_SHARED;
+}
+
+/*
+ * Whether an answer is one to headers of the leader's that need not be in
+ * the key (RFC 9110 sections 13 and 14, RFC 6585): to those who sent none
+ * such it says nothing.
+ */
+static bool
+is_about_headers(int status)
+{
+	static const int statuses[] = {206, 304, 406, 412, 415, 416, 417,
+	    428, 431};
+	size_t i = 0;
+
+	while (i < sizeof(statuses) / sizeof(statuses[0]) &&
+	    statuses[i] != status)
+		i++;
+	return i < sizeof(statuses) / sizeof(statuses[0]);
 }
 
 void
@@ -44,7 +65,7 @@ lead_head(struct relay *r, const struct http_headers *headers)
 
 	if (r->x->flight == NULL)
 		return;
-	if (r->unshareable) {
+	if (r->unshareable || is_about_headers(r->status)) {
 		flight_lead_end(r->x->flight, FLIGHT_ABANDONED, NULL);
 		return;
 	}
@@ -58,7 +79,7 @@ lead_head(struct relay *r, const struct http_headers *headers)
 	}
 	head.headers = pairs;
 	head.vary = vary;
-	if (is_askers_own(r))
+	if (r->status != 200 && is_askers_own(r))
 		memcpy(head.asker, r->x->scope, sizeof(head.asker));
 	if (pairs != NULL && vary != NULL)
 		flight_lead_head(r->x->flight, &head);
@@ -90,17 +111,29 @@ void
 lead_tick(struct relay *r)
 {
 	const struct buf *body = &r->recorder.body;
-	bool kept = r->follow && r->recorder.keep && body->len == r->led_bytes;
+	/* The last piece is recorded a moment before it is led. */
+	bool kept = r->follow && r->recorder.keep && body->len >= r->led_bytes;
 
 	if (r->x->flight != NULL)
 		flight_lead_tick(r->x->flight, kept ? body->data : NULL,
-		    kept ? body->len : 0);
+		    kept ? r->led_bytes : 0);
 }
 
 bool
 lead_followed(const struct relay *r)
 {
 	return r->x->flight != NULL && flight_lead_followed(r->x->flight);
+}
+
+/*
+ * A failure that claims to be an answer is known for one only now. Whoever
+ * follows JSON has had none of it yet.
+ */
+static bool
+is_hidden_failure(const struct relay *r)
+{
+	return r->status == 200 && r->recorder.mode == ENTRY_JSON &&
+	    r->x->verdict == WIRE_ERROR_ANSWER && is_askers_own(r);
 }
 
 static bool
@@ -118,7 +151,8 @@ lead_end(struct relay *r, int rc, const struct err *err)
 	if (r->x->flight == NULL)
 		return;
 	if (rc == 0)
-		how = FLIGHT_COMPLETE;
+		how = is_hidden_failure(r) ? FLIGHT_ABANDONED
+					   : FLIGHT_COMPLETE;
 	else if (is_upstreams(err->code))
 		how = r->got_head ? FLIGHT_BROKEN : FLIGHT_FAILED;
 	flight_lead_end(r->x->flight, how, how == FLIGHT_BROKEN ||
