@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { WINDOW_MIN = 16 << 20, REFUSALS_MAX = 1 };
+enum { WINDOW_MIN = 16 << 20, VAIN_MAX = 1 };
 
 /* One request that follows another's. */
 struct follower {
@@ -29,7 +29,8 @@ struct follower {
 enum outcome {
 	SERVED,  /* the response has ended */
 	AGAIN,   /* nothing was sent, and the lead is free */
-	REFUSED, /* likewise, after an error that is another caller's */
+	IN_VAIN, /* likewise, after an answer that is for others only, or
+		    a leader that gave up for reasons of its own */
 	ALONE    /* nothing was sent, and the answer is not for this one */
 };
 
@@ -101,7 +102,8 @@ start(struct follower *f, bool whole)
 
 	f->started = true;
 	f->x->cache = CACHE_STATUS_LIVE;
-	if (whole && f->news.head->mode == ENTRY_JSON) {
+	if (whole && f->news.head->mode == ENTRY_JSON &&
+	    f->news.head->status != 204) {
 		snprintf(length, sizeof(length), "%zu",
 		    f->body.len + f->news.len);
 		http_headers_set(&f->headers, "Content-Length", length);
@@ -207,7 +209,7 @@ end_as_leader(struct follower *f)
 	static const struct err none = ERR_INIT;
 
 	if (f->refused)
-		return REFUSED;
+		return IN_VAIN;
 	switch (f->news.state) {
 	case FLIGHT_COMPLETE:
 		if (!f->knows_head)
@@ -223,7 +225,9 @@ end_as_leader(struct follower *f)
 	default:
 		if (f->news.state == FLIGHT_DEAD)
 			counter_add(&f->x->gateway->counters->leaders_lost, 1);
-		return f->started ? end_deserted(f) : AGAIN;
+		if (f->started)
+			return end_deserted(f);
+		return f->news.state == FLIGHT_DEAD ? AGAIN : IN_VAIN;
 	}
 }
 
@@ -326,18 +330,29 @@ window_bytes(const struct conf *conf)
 	return max > WINDOW_MIN ? max : WINDOW_MIN;
 }
 
+/*
+ * Whether to look for another leader. Who has waited in vain twice asks side
+ * by side with the others: one after the other might take for ever.
+ */
+static bool
+goes_on(enum outcome outcome, int *in_vain, int64_t give_up_us)
+{
+	if (outcome == IN_VAIN && (*in_vain)++ >= VAIN_MAX)
+		return false;
+	return (outcome == IN_VAIN || outcome == AGAIN) &&
+	    clock_steady_us() < give_up_us;
+}
+
 /* Follow one leader after another, as long as the answer may yet come so. */
 static bool
 follow(struct exchange *x, struct flight *flight, enum flight_role *role,
     bool (*look)(void *arg), void *arg)
 {
 	int64_t give_up_us = clock_steady_us() + patience_ms(x) * 1000;
-	enum outcome outcome = AGAIN;
-	int refusals = 0;
+	enum outcome outcome;
+	int in_vain = 0;
 
-	/* Refused twice, they ask side by side, not one after the other. */
-	while (outcome == AGAIN ||
-	    (outcome == REFUSED && refusals++ < REFUSALS_MAX)) {
+	do {
 		*role = flight_enter(flight);
 		if (*role == FLIGHT_ALONE)
 			return false;
@@ -346,9 +361,9 @@ follow(struct exchange *x, struct flight *flight, enum flight_role *role,
 			return look(arg);
 		}
 		outcome = follow_one(x, flight, give_up_us);
-		if (outcome == AGAIN && look(arg))
+		if ((outcome == AGAIN || outcome == IN_VAIN) && look(arg))
 			return true;
-	}
+	} while (goes_on(outcome, &in_vain, give_up_us));
 	return outcome == SERVED;
 }
 
