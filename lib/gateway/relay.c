@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "gateway/lead.h"
+#include "gateway/send.h"
 #include "sse/writer.h"
 
 #include <string.h>
@@ -72,72 +73,12 @@ go_on_alone(struct relay *r)
 	return -1;
 }
 
-static int
-on_client_left(struct relay *r)
+int
+relay_client_left(struct relay *r)
 {
 	r->client_left = true;
 	r->x->aborted = true;
 	return go_on_alone(r);
-}
-
-/* Send to the client, however long it takes it. */
-static int
-send_waiting(struct relay *r, const char *bytes, size_t len)
-{
-	struct http_response *response = &r->x->response;
-
-	r->last_write_us = clock_steady_us();
-	if (http_response_body(response, bytes, len) == 0 &&
-	    http_response_flush(response) == 0)
-		return 0;
-	return on_client_left(r);
-}
-
-/*
- * Send what the client of one that leads could not take: as much as it
- * takes now, or all of it.
- */
-static int
-catch_up(struct relay *r, bool all)
-{
-	size_t left, room;
-	int rc = 0;
-
-	while (!r->client_left && r->lag_sent < r->lag.len) {
-		left = r->lag.len - r->lag_sent;
-		room = all ? left : http_conn_room(r->x->conn);
-		if (room == 0)
-			return 0;
-		if (room > left)
-			room = left;
-		rc = send_waiting(r, r->lag.data + r->lag_sent, room);
-		r->lag_sent += room;
-	}
-	buf_reset(&r->lag);
-	r->lag_sent = 0;
-	return rc;
-}
-
-/*
- * Send on. Where others may follow, a client that reads slowly must not hold
- * them up: what it does not take yet is kept for it.
- */
-static int
-send_on(struct relay *r, const char *bytes, size_t len)
-{
-	if (r->client_left)
-		return 0;
-	if (r->x->flight != NULL && !r->ending &&
-	    (r->lag.len > 0 || http_conn_room(r->x->conn) < len)) {
-		if (buf_append(&r->lag, bytes, len) == 0)
-			return catch_up(r, false);
-		r->lag.failed = false;
-		if (catch_up(r, true) == -1)
-			return -1;
-		if (r->client_left)
-			return 0;
-	}
-	return send_waiting(r, bytes, len);
 }
 
 /*
@@ -249,7 +190,7 @@ relay_head(void *arg, int status, const struct http_headers *headers)
 	answer_headers(x);
 	r->last_write_us = clock_steady_us();
 	if (!r->client_left && http_response_start(&x->response) == -1 &&
-	    on_client_left(r) == -1)
+	    relay_client_left(r) == -1)
 		return -1;
 	lead_head(r, headers);
 	return 0;
@@ -321,7 +262,9 @@ beat(struct relay *r)
 	struct buf comment;
 	int rc;
 
+	/* What is kept for the client is no silence. */
 	if (!r->got_head || !is_followed_stream(r) || r->client_left ||
+	    r->lag.len > 0 ||
 	    silence_ms < r->x->gateway->conf->server.heartbeat_ms ||
 	    !recorder_at_boundary(&r->recorder))
 		return 0;
@@ -340,9 +283,9 @@ relay_idle(void *arg, int *watch_fd)
 	if (!r->client_left && *watch_fd != -1 &&
 	    http_conn_peer_left(r->x->conn)) {
 		*watch_fd = -1;
-		on_client_left(r);
+		relay_client_left(r);
 	}
-	if (r->client_left ? go_on_alone(r) == -1 : catch_up(r, false) == -1)
+	if (r->client_left ? go_on_alone(r) == -1 : send_kept(r, false) == -1)
 		return -1;
 	lead_tick(r);
 	if (r->x->gateway->conf->server.heartbeat_ms > 0)
@@ -504,7 +447,7 @@ relay_end(struct relay *r, int rc, const struct err *err)
 	/* Whoever comes next finds what was stored. */
 	lead_end(r, rc, err);
 	r->ending = true;
-	catch_up(r, true);
+	send_kept(r, true);
 	if (rc == -1) {
 		fail(r, err);
 		return;

@@ -56,6 +56,12 @@ struct upstream_sink relay_sink(struct relay *r);
  */
 void relay_end(struct relay *r, int rc, const struct err *err);
 
+/*
+ * The client has left: whether the transfer goes on without it, 0 or -1 as
+ * a sink returns it.
+ */
+int relay_client_left(struct relay *r);
+
 /* save.c: note on arrival what must be stored with an answer. */
 void save_head(struct relay *r, const struct http_headers *headers);
 
