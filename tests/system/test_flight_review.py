@@ -1,0 +1,293 @@
+"""
+Requests that share a call upstream, where that is harder than it looks:
+what an answer says in its head, slow readers, answers for nobody else.
+"""
+
+import threading
+import time
+import uuid
+
+import pytest
+
+from harness import FORMATS, Nginx, Pair, mode_name
+from harness.flights import assert_live
+
+CHAT = FORMATS[0]
+EMBEDDINGS = next(f for f in FORMATS if f.name == "embeddings")
+ALICE, BOB = ({"Authorization": "Bearer sk-" + name}
+              for name in ("alice-0123456789", "bob-0123456789"))
+BEAT = b": heartbeat\n\n"
+
+
+@pytest.fixture(scope="module")
+def pair(own_memcached, theatre, demo):
+    with Pair(own_memcached, theatre, demo) as p:
+        yield p
+
+
+@pytest.fixture(scope="module")
+def shared(own_memcached, theatre, demo):
+    """A pool whose callers share their answers."""
+    with Pair(own_memcached, theatre, demo, {"cache.scope": "shared",
+              "cache.namespace": "shared"}) as p:
+        yield p
+
+
+@pytest.fixture(scope="module")
+def small(own_memcached, theatre, demo):
+    """Little is kept of an answer; a reader that waits holds it up."""
+    with Pair(own_memcached, theatre, demo, {
+            "cache.max_entry": "64K", "server.heartbeat": "1s",
+            "flight.lease": "1s", "cache.namespace": "small"},
+            server=Nginx) as p:
+        yield p
+
+
+@pytest.fixture(scope="module")
+def roomy(own_memcached, theatre, demo):
+    """Much is kept for a client that reads slowly."""
+    with Pair(own_memcached, theatre, demo, {
+            "server.heartbeat": "1s", "cache.namespace": "roomy"},
+            server=Nginx) as p:
+        yield p
+
+
+# ---- what an answer's head says --------------------------------------------
+
+HEADER_BOUND = {
+    "304": (304, {"If-None-Match": '"v1"'}),
+    "206": (206, {"Range": "bytes=0-9"}),
+    "406": (406, {"Accept": "text/html"}),
+    "412": (412, {"If-Match": '"v1"'}),
+    "415": (415, {"Content-Language": "tlh"}),
+    "416": (416, {"Range": "bytes=9-0"}),
+    "417": (417, {"X-Expects": "much"}),
+    "428": (428, {"X-Sent": "unconditionally"}),
+    "431": (431, {"X-Long": "x" * 2000}),
+}
+
+
+@pytest.mark.parametrize("status, headers", HEADER_BOUND.values(),
+                         ids=HEADER_BOUND)
+def test_an_answer_about_the_leaders_headers(pair, stage, crowd, question,
+                                             status, headers):
+    """Is none to those who sent no such thing."""
+    lead, call = pair.lead(crowd, CHAT, question, False, headers=headers)
+    others = pair.waiting(crowd, CHAT, question, False, 2)
+    call.fail(status, b"" if status == 304 else b'{"error":{}}')
+    call_too = stage.next("a call of the others")
+    call_too.play_all()
+    crowd.finish()
+    assert (lead.status, lead.header("X-Cache")) == (status, "MISS")
+    for member in others:
+        assert (member.status, member.body) == (200, call_too.full)
+    assert len(stage.calls) == 2
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirection_leads_all_to_the_same_place(pair, stage, crowd,
+                                                   question, status):
+    lead, call = pair.lead(crowd, CHAT, question)
+    others = pair.waiting(crowd, CHAT, question)
+    call.fail(status, b"{}", {"Location": "https://other.example/v2"})
+    for member in crowd.finish():
+        assert member.status == status
+        assert member.header("Location") == "https://other.example/v2"
+    for member in others:
+        assert_live(member)
+    assert stage.calls == [call]
+
+
+def test_no_content_has_no_length(pair, stage, crowd, question):
+    """RFC 9110 section 8.6."""
+    lead, call = pair.lead(crowd, CHAT, question)
+    others = pair.waiting(crowd, CHAT, question)
+    call.put(b"HTTP/1.1 204 Nothing\r\nX-Odd: 1\r\n\r\n")
+    call.over.set()
+    for member in crowd.finish():
+        assert (member.status, member.body) == (204, b"")
+        assert member.header("Content-Length") is None
+        assert member.header("X-Odd") == "1"
+    for member in others:
+        assert_live(member)
+
+
+def test_headers_about_bytes_that_were_taken_out(own_memcached, theatre,
+                                                 stage, demo, crowd,
+                                                 question):
+    """usage.ask: what the upstream says of its bytes is true of no other."""
+    about = {"ETag": '"abc"', "Content-Digest": "sha-256=:AAAA:",
+             "X-Odd": "1"}
+    with Pair(own_memcached, theatre, demo, {
+            "usage.ask": "on", "cache.namespace": "asking"}) as pair:
+        lead, call = pair.lead(crowd, CHAT, question)
+        call.head(headers=about).say(2)
+        follower = pair.follow(crowd, CHAT, question, count=1)[0]
+        crowd.until(lambda: follower.body == call.sent, "the first events")
+        call.play()
+        crowd.finish()
+        assert_live(follower)
+        assert lead.body == follower.body != call.full
+        for member in (lead, follower):
+            assert member.header("X-Odd") == "1"
+            assert member.header("ETag") is None
+            assert member.header("Content-Digest") is None
+
+
+# ---- answers that are for nobody else --------------------------------------
+
+UNSHARED = {"vary": {"Vary": "*"}, "private": {"Cache-Control": "private"}}
+
+
+@pytest.mark.parametrize("headers", UNSHARED.values(), ids=UNSHARED)
+@pytest.mark.parametrize("stream", [True, False], ids=mode_name)
+def test_who_waits_in_vain_twice_waits_no_more(shared, stage, crowd,
+                                               question, headers, stream):
+    """A crowd does not ask one after the other."""
+    lead, call = shared.lead(crowd, CHAT, question, stream)
+    others = shared.waiting(crowd, CHAT, question, stream, 8)
+    call.head(headers=headers).say(1)
+    calls = [call, stage.next("a call of one of the others")]
+    calls[1].head(headers=headers).say(1)
+    calls += [stage.next("a call of each") for _ in others[1:]]
+    for each in calls[2:]:
+        each.head(headers=headers)
+    for each in calls:
+        each.play()
+    crowd.finish()
+    assert sorted(m.body for m in crowd.members) == \
+        sorted(c.full for c in calls)
+    assert {m.header("X-Cache") for m in crowd.members} == {"MISS"}
+    assert {m.clean for m in crowd.members} == {True}
+
+
+@pytest.mark.parametrize("headers", UNSHARED.values(), ids=UNSHARED)
+@pytest.mark.parametrize("status", [200, 400])
+def test_embeddings_that_are_for_nobody_else(shared, stage, crowd, question,
+                                             headers, status):
+    """Also where they are passed on as they come, not taken apart."""
+    body = EMBEDDINGS.body(question, input=[question, question + "2"])
+    lead, call = shared.lead(crowd, EMBEDDINGS, question, False, body=body,
+                             headers=ALICE)
+    other = shared.waiting(crowd, EMBEDDINGS, question, False, 1, body=body,
+                           headers=BOB)[0]
+    call.head(status, {"Content-Type": "text/plain", **headers})
+    call.send(b"this is Alice's").end()
+    call_too = stage.next("a call of the other")
+    call_too.play_all()
+    crowd.finish()
+    assert (lead.status, lead.body) == (status, b"this is Alice's")
+    assert other.status == 200 and b"Alice" not in other.body
+    assert len(stage.calls) == 2
+
+
+def test_an_error_that_claims_to_be_an_answer(shared, stage, crowd,
+                                              question):
+    """It may be the fault of the leader's credential as any other."""
+    lead, call = shared.lead(crowd, CHAT, question, False, headers=ALICE)
+    bob = shared.waiting(crowd, CHAT, question, False, 1, headers=BOB)[0]
+    said = b'{"error":{"message":"Alice owes us 7 dollars","code":402}}'
+    call.fail(200, said)
+    call_too = stage.next("a call with the other credential")
+    call_too.play_all()
+    crowd.finish()
+    assert (lead.status, lead.body) == (200, said)
+    assert (bob.status, bob.body) == (200, call_too.full)
+    assert len(stage.calls) == 2
+
+
+def test_to_the_same_caller_it_is_one(pair, stage, crowd, question):
+    lead, call = pair.lead(crowd, CHAT, question, False)
+    others = pair.waiting(crowd, CHAT, question, False)
+    call.fail(200, b'{"error":{"message":"no"}}')
+    for member in crowd.finish():
+        assert (member.status, member.body) == (200, call.sent)
+    for member in others:
+        assert_live(member)
+    assert stage.calls == [call]
+
+
+# ---- a leader whose client reads slowly ------------------------------------
+
+# More than every buffer between the handler and its client.
+LONG = [b": %04d" % i + b"x" * 64000 + b"\n\n" for i in range(400)]
+
+
+def test_a_leader_whose_client_pauses(small, stage, crowd, question):
+    """
+    For longer than the lease, with more in between than is kept for it: it
+    gets all of it later, and so do those who follow.
+    """
+    go = threading.Event()
+
+    def script(call):
+        call.head()
+        go.wait()
+        for piece in LONG:
+            call.send(piece)
+        call.play()
+
+    stage.script = script
+    lead = small.near.send_ask(CHAT, question, True)
+    crowd.until(lambda: stage.calls, "the call")
+    others = small.waiting(crowd, CHAT, question, count=2)
+    crowd.at(3.0, lambda: crowd.start(lead))
+    go.set()
+    crowd.finish()
+    call = stage.calls[0]
+    for member in others:
+        assert_live(member)
+    for member in [lead, *others]:
+        assert member.clean and member.body.replace(BEAT, b"") == call.sent
+    assert stage.calls == [call]
+
+
+def test_its_client_leaves_while_much_is_kept_for_it(small, stage, crowd,
+                                                     question):
+    go = threading.Event()
+
+    def script(call):
+        call.head()
+        go.wait()
+        for piece in LONG:
+            call.send(piece)
+        call.play()
+
+    stage.script = script
+    name = "left-" + uuid.uuid4().hex
+    lead = small.near.send_ask(CHAT, question, True,
+                               headers={"X-Request-Id": name})
+    crowd.until(lambda: stage.calls, "the call")
+    others = small.waiting(crowd, CHAT, question, count=2)
+    crowd.at(2.0, lead.close)
+    go.set()
+    crowd.finish()
+    call = stage.calls[0]
+    for member in others:
+        assert_live(member)
+        assert member.clean and member.body.replace(BEAT, b"") == call.sent
+    assert small.near.records.of(name)["aborted"]
+    assert stage.calls == [call]
+
+
+def test_a_client_that_does_not_read_is_not_told_so_often(roomy, stage,
+                                                          crowd, question):
+    """Heartbeats are for silence, not for those who are behind."""
+    rest = threading.Event()
+
+    def script(call):
+        call.head()
+        for piece in LONG[:200]:
+            call.send(piece)
+        rest.wait()
+        call.play()
+
+    stage.script = script
+    begun = time.monotonic()
+    lead = roomy.near.send_ask(CHAT, question, True)
+    crowd.at(3.0, rest.set)
+    crowd.finish()
+    lead.head().finish()
+    assert lead.body.count(BEAT) <= time.monotonic() - begun + 1
+    assert lead.clean
+    assert lead.body.replace(BEAT, b"") == stage.calls[0].sent
