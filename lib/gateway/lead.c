@@ -6,7 +6,8 @@
 
 /*
  * Whether followers get a header: as from the cache, and how long to wait
- * or where to go where the answer says that.
+ * or where to go where the answer says that. The length shows a cut to the
+ * client of one that passes JSON on before all is there.
  */
 static bool
 is_shared(const struct relay *r, const char *name)
@@ -14,6 +15,9 @@ is_shared(const struct relay *r, const char *name)
 	if (r->filters && headers_about_bytes(name))
 		return false;
 	if (headers_replayable(name, r->recorder.mode))
+		return true;
+	if (r->recorder.mode == ENTRY_JSON &&
+	    strcasecmp(name, "Content-Length") == 0)
 		return true;
 	return r->status != 200 && (strcasecmp(name, "Retry-After") == 0 ||
 	    strcasecmp(name, "Location") == 0);

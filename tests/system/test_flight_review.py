@@ -3,6 +3,8 @@ Requests that share a call upstream, where that is harder than it looks:
 what an answer says in its head, slow readers, answers for nobody else.
 """
 
+import os
+import signal
 import threading
 import time
 import uuid
@@ -291,3 +293,132 @@ def test_a_client_that_does_not_read_is_not_told_so_often(roomy, stage,
     assert lead.body.count(BEAT) <= time.monotonic() - begun + 1
     assert lead.clean
     assert lead.body.replace(BEAT, b"") == stage.calls[0].sent
+
+
+# ---- odd answers -----------------------------------------------------------
+
+def test_json_longer_than_may_be_stored(small, stage, crowd, question):
+    """Those who wait for it get it as it comes, once it is that long."""
+    lead, call = small.lead(crowd, CHAT, question, False)
+    others = small.waiting(crowd, CHAT, question, False)
+    call.head()
+    for _ in range(40):
+        call.send(b'{"x":"' + b"y" * 5000 + b'"}')
+    crowd.until(lambda: all(m.body for m in others), "the first bytes")
+    call.end()
+    for member in crowd.finish():
+        assert (member.status, member.clean) == (200, True)
+        assert member.body == call.sent
+    for member in others:
+        assert_live(member)
+
+
+def test_long_json_that_breaks_off(small, stage, crowd, question):
+    """What has begun as an answer ends as none."""
+    lead, call = small.lead(crowd, CHAT, question, False)
+    others = small.waiting(crowd, CHAT, question, False)
+    call.head(length=300000)
+    for _ in range(40):
+        call.send(b'{"x":"' + b"y" * 5000 + b'"}')
+    crowd.until(lambda: all(m.body for m in others), "the first bytes")
+    call.cut()
+    crowd.finish()
+    for member in [lead, *others]:
+        assert (member.status, member.clean) == (200, False)
+        assert call.sent.startswith(member.body)
+
+
+@pytest.mark.parametrize("stream", [True, False], ids=mode_name)
+def test_an_empty_answer(pair, stage, crowd, question, stream):
+    lead, call = pair.lead(crowd, CHAT, question, stream)
+    others = pair.waiting(crowd, CHAT, question, stream)
+    call.head().end()
+    for member in crowd.finish():
+        assert (member.status, member.clean) == (200, True)
+        assert member.body == b""
+    for member in others:
+        assert_live(member)
+    assert stage.calls == [call]
+
+
+def test_an_answer_without_a_type(pair, stage, crowd, question):
+    lead, call = pair.lead(crowd, CHAT, question)
+    others = pair.waiting(crowd, CHAT, question)
+    call.put(b"HTTP/1.1 200 Odd\r\nContent-Length: 9\r\n\r\nanything\n")
+    call.over.set()
+    for member in crowd.finish():
+        assert (member.status, member.clean) == (200, True)
+        assert member.body == b"anything\n"
+    for member in others:
+        assert_live(member)
+        assert member.header("Content-Length") == "9"
+
+
+def test_no_beat_inside_an_event_that_is_followed(small, stage, crowd,
+                                                  question):
+    lead, call = small.lead(crowd, CHAT, question)
+    others = small.waiting(crowd, CHAT, question)
+    pieces = call.answer().pieces
+    call.head().send(pieces[0] + pieces[1][:9])
+    crowd.until(lambda: all(m.body == call.sent for m in crowd.members),
+                "half an event")
+    crowd.at(2.0, lambda: call.send(pieces[1][9:]))
+    crowd.until(lambda: call.sent.endswith(pieces[1]), "the other half")
+    crowd.until(lambda: all(BEAT in m.body for m in crowd.members), "beats")
+    call.send(b"".join(pieces[2:])).end()
+    for member in crowd.finish():
+        assert member.body.startswith(pieces[0] + pieces[1])
+        assert member.body.replace(BEAT, b"") == call.full
+
+
+# ---- ends ------------------------------------------------------------------
+
+@pytest.mark.parametrize("pieces", [0, 3], ids=["before", "within"])
+def test_a_leader_that_is_stopped(own_memcached, theatre, stage, demo, crowd,
+                                  question, pieces):
+    """Its place is taken at once, not when it counts as dead."""
+    with Pair(own_memcached, theatre, demo, {
+            "flight.lease": "10m", "server.drain_timeout": "0",
+            "cache.namespace": "stopped"}) as pair:
+        lead, call = pair.lead(crowd, CHAT, question)
+        if pieces:
+            call.head().say(pieces)
+            others = pair.follow(crowd, CHAT, question)
+            crowd.until(lambda: all(m.body == call.sent for m in others),
+                        "events")
+        else:
+            others = pair.waiting(crowd, CHAT, question)
+        os.kill(call.worker(pair.near.pids()), signal.SIGTERM)
+        if not pieces:
+            heir = stage.next("a call of the one who takes over")
+            heir.play_all()
+        crowd.finish()
+        assert lead.status == (200 if pieces else 503)
+        for member in others:
+            if pieces:
+                assert member.body.startswith(call.sent)
+                assert CHAT.ended not in member.body
+                CHAT.assert_error_event(
+                    member.body.removeprefix(call.sent).strip(b"\n"),
+                    "upstream_broken")
+            else:
+                assert (member.body, member.clean) == (heir.full, True)
+
+
+@pytest.mark.parametrize("stream", [True, False], ids=mode_name)
+def test_followers_that_are_stopped(own_memcached, theatre, stage, demo,
+                                    crowd, question, stream):
+    with Pair(own_memcached, theatre, demo, {
+            "server.drain_timeout": "0",
+            "cache.namespace": "stopped"}) as pair:
+        lead, call = pair.lead(crowd, CHAT, question, stream)
+        others = pair.waiting(crowd, CHAT, question, stream)
+        for pid in pair.far.pids():
+            os.kill(pid, signal.SIGTERM)
+        crowd.until(lambda: all(m.ended for m in others), "their end")
+        for member in others:
+            assert member.status == 503
+        call.play_all()
+        crowd.finish()
+        assert (lead.body, lead.clean) == (call.full, True)
+        assert stage.calls == [call]
