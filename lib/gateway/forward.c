@@ -93,6 +93,7 @@ forward_ask(struct exchange *x, bool cached_format,
 	request.give_up = &x->gateway->giving_up;
 	request.tick_ms = x->flight != NULL ? FLIGHT_TICK_MS :
 	    x->gateway->conf->server.heartbeat_ms;
+	request.holds_head = stale_may_rescue(x, 0);
 	request.hold_ms = x->gateway->conf->server.heartbeat_ms;
 	rc = headers_for_upstream(&headers, &x->request.headers,
 	    cached_format);

@@ -182,7 +182,7 @@ on_head(void *arg, int status, const struct http_headers *headers)
 		t->turned_down = t->more;
 		return t->more ? -1 : pass_head_on(t, headers);
 	}
-	if (t->more && hold(t, headers))
+	if ((t->more || t->asking->request->holds_head) && hold(t, headers))
 		return 0;
 	return pass_head_on(t, headers);
 }

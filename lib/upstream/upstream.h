@@ -62,6 +62,8 @@ struct upstream_request {
 	int64_t body_total;
 	int watch_fd;        /* wake and call idle() when readable; -1: none */
 	int64_t tick_ms;     /* call idle() at least so often; 0: no need */
+	bool holds_head;     /* upstream_ask: a head waits for the body also
+				when no other could be asked */
 	int64_t hold_ms;     /* upstream_ask: how long a head may wait for the
 				body; 0: as long as the body takes */
 	const atomic_bool *give_up; /* ERR_STOPPING within a second of its

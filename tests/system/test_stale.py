@@ -74,6 +74,11 @@ def test_an_answer_that_is_a_failure(served, prompt):
         ask_again(served, kept, status, {"status": status})
 
 
+def test_a_stream_that_is_cut_after_its_head(site, prompt):
+    kept = Kept(site, CHAT, prompt, True)
+    ask_again(site, kept, None, {"fault": "reset", "at": 0})
+
+
 def test_an_answer_that_breaks_off_before_it_begins(served, prompt):
     faults = ("close-early", "garbage", "huge-header")
     for fault, kept in keep_each(served, prompt, faults):
@@ -103,8 +108,10 @@ def test_an_upstream_that_is_silent(server, memcached, demo, prompt):
               options=options) as slow:
         for stream in (True, False):
             kept = Kept(slow, CHAT, prompt, stream)
-            response = ask_again(slow, kept, None, {"delay": 3600000})
-            assert slow.record(response)["error"] == "upstream_timeout"
+            # Before its head, and after it.
+            for knob in ("delay", "first"):
+                response = ask_again(slow, kept, None, {knob: 3600000})
+                assert slow.record(response)["error"] == "upstream_timeout"
 
 
 def test_every_format(site, prompt):
