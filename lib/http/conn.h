@@ -26,8 +26,8 @@ struct http_conn {
 	uint64_t bytes_written;
 	/*
 	 * What the handler wants done once the exchange has ended, so that
-	 * nobody waits for it; NULL: nothing. Called exactly once, on the
-	 * thread that served, or (CGI) in a process without the web server.
+	 * nobody waits for it; NULL: nothing. Called exactly once, on any
+	 * thread, or (CGI) in a process without the web server.
 	 * allowed: whether there is time for it; if not, it only frees arg.
 	 * The connection is gone by then.
 	 */

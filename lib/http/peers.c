@@ -22,7 +22,7 @@ struct http_peers {
 	int n_queued;
 	int n_open;
 	int n_served;             /* taken and not given back */
-	int n_aside;              /* workers that do something else */
+	int n_aside;              /* things begun that nobody waits for */
 	int n_idle;               /* workers in http_peers_take's wait */
 	bool overdue_asleep;      /* it waits without a limit */
 	bool wake_asked;
@@ -344,12 +344,12 @@ http_peers_drop(struct http_peers *p, struct http_peer *peer, bool close_fd)
 }
 
 bool
-http_peers_begin_aside(struct http_peers *p, int threads)
+http_peers_begin_aside(struct http_peers *p, int max)
 {
 	bool may;
 
 	pthread_mutex_lock(&p->mutex);
-	may = !p->stopping && p->n_aside < (threads + 1) / 2;
+	may = !p->stopping && p->n_aside < max;
 	if (may)
 		p->n_aside++;
 	pthread_mutex_unlock(&p->mutex);

@@ -97,14 +97,13 @@ bool http_peers_stopping(struct http_peers *p);
 void http_peers_park(struct http_peers *p, struct http_peer *peer);
 
 /*
- * The worker is about to give its connection back, and to do something else
- * before it takes another: until http_peers_end_aside that counts as being
- * in the air. False when it must not, because the process is to stop or
- * half of threads (rounded up) do so already.
+ * Something is to be done that no connection waits for: until
+ * http_peers_end_aside it counts as being in the air. False when it must
+ * not, because the process is to stop or max such things are begun.
  */
-bool http_peers_begin_aside(struct http_peers *p, int threads);
+bool http_peers_begin_aside(struct http_peers *p, int max);
 
-/* It is done with that. */
+/* One of them is done. */
 void http_peers_end_aside(struct http_peers *p);
 
 /*

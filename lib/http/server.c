@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/diag.h"
+#include "http/aside.h"
 #include "http/cgi.h"
 #include "http/fcgi.h"
 #include "http/listener.h"
@@ -43,6 +44,7 @@ struct server {
 	int epoll_fd, wake_fd, signal_fd;
 	struct http_peers *peers;
 	struct http_listener listener;
+	struct http_aside *aside;
 	struct worker *workers; /* config.threads, and one for overflow */
 	int n_workers;          /* of which so many have a thread */
 	bool stopping, gave_up;
@@ -110,15 +112,15 @@ static void
 serve_request(struct worker *w, struct http_peer *peer)
 {
 	const struct http_server_config *config = &w->server->config;
-	struct http_peers *peers = w->server->peers;
+	struct http_aside *aside = w->server->aside;
 	int64_t ready_us = peer->ready_us;
 	struct http_conn *conn = http_fcgi_begin(w->fcgi, peer->fd);
 	void (*after)(void *arg, bool allowed);
 	void *after_arg;
-	bool broken, aside;
+	bool broken, begun;
 
 	if (conn == NULL) {
-		http_peers_drop(peers, peer, false);
+		http_peers_drop(w->server->peers, peer, false);
 		return;
 	}
 	conn->ready_us = ready_us;
@@ -126,14 +128,13 @@ serve_request(struct worker *w, struct http_peer *peer)
 	    HTTP_BROKEN;
 	after = conn->after;
 	after_arg = conn->after_arg;
-	/* Begun first, so that a drain never sees this worker idle. */
-	aside = after != NULL && !w->overflow &&
-	    http_peers_begin_aside(peers, config->threads);
+	/* Begun first, so that a drain never finds nothing in the air. */
+	begun = after != NULL && !w->overflow && http_aside_begin(aside);
 	give_back(w, peer, broken);
-	if (after != NULL)
-		after(after_arg, aside);
-	if (aside)
-		http_peers_end_aside(peers);
+	if (begun)
+		http_aside_give(aside, after, after_arg);
+	else if (after != NULL)
+		after(after_arg, false);
 }
 
 static void
@@ -298,6 +299,10 @@ start(struct server *s, struct err *err)
 	    c->queue_timeout_ms);
 	if (s->peers == NULL)
 		return err_set(err, ERR_MEMORY, "no memory for connections");
+	/* Half as many as serve: an upstream is not asked by all of them. */
+	s->aside = http_aside_new(s->peers, (c->threads + 1) / 2, STACK_BYTES);
+	if (s->aside == NULL)
+		return err_set(err, ERR_MEMORY, "no memory to serve");
 	if (http_listener_init(&s->listener, c->listen_fd, s->epoll_fd,
 	    s->peers, c->threads, c->io_timeout_ms, err) == -1)
 		return -1;
@@ -315,6 +320,7 @@ static void
 server_free(struct server *s)
 {
 	join_workers(s);
+	http_aside_free(s->aside);
 	if (s->epoll_fd != -1 && s->peers != NULL)
 		http_listener_stop(&s->listener);
 	http_peers_free(s->peers);

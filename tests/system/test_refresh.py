@@ -199,6 +199,28 @@ def test_without_single_flight_too(memcached, theatre, stage, demo, crowd,
         assert len(stage.calls) == 1
 
 
+@pytest.mark.parametrize("server, more", [
+    (ApacheFcgid, {}), (LighttpdPool, {"processes": 1})],
+    ids=["ApacheFcgid", "LighttpdPool"])
+def test_one_that_serves_goes_on_serving(theatre, memcached, stage, demo,
+                                         question, server, more):
+    """However long the upstream takes, and though there is but one."""
+    options = {"server.threads": "1", "server.queue_timeout": "500ms"}
+    with open_site(theatre, memcached, demo, server, options,
+                   **more) as site:
+        kept = keep(site, stage, CHAT, question, True)
+        serve_stale(site, kept)
+        call = stage.next()
+        for _ in range(10):
+            serve_stale(site, kept)
+        call.head().say(1)
+        for _ in range(10):
+            serve_stale(site, kept)
+        call.play()
+        await_fresh(site, kept, call)
+        assert len(stage.calls) == 1
+
+
 def test_it_is_counted(memcached, theatre, stage, demo, question):
     def requests(site, cache):
         return counted(site, 'reprise_requests_total{format="chat",'

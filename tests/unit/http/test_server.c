@@ -8,6 +8,7 @@
 
 #include "fcgi_client.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -392,6 +393,7 @@ nobody_waits_for_what_is_done_aside(void **state)
 	(void)state;
 	site_open(&s);
 	config = usual_config(&s);
+	config.threads = 1;
 	pid = spawn(&config);
 	fd = dial(&s);
 	ask(fd, true, "/aside", "first");
@@ -407,9 +409,9 @@ nobody_waits_for_what_is_done_aside(void **state)
 	site_close(&s);
 }
 
-/* As many workers as are left can serve; the rest of the work is dropped. */
+/* The rest of the work is dropped; all the workers go on serving. */
 static void
-at_most_half_of_the_workers_are_aside(void **state)
+half_as_many_as_serve_are_aside(void **state)
 {
 	static const struct {
 		int threads, allowed;
@@ -432,17 +434,61 @@ at_most_half_of_the_workers_are_aside(void **state)
 			hear_text(fd, 200, "");
 			assert_int_equal(await_entered(&s), pid);
 		}
-		if (cases[i].threads > 1) {
-			ask(fd, true, "/aside", "");
-			hear_text(fd, 200, "");
-			assert_int_equal(await_entered(&s), -1);
-		}
+		ask(fd, true, "/aside", "");
+		hear_text(fd, 200, "");
+		assert_int_equal(await_entered(&s), -1);
 		for (n = 0; n < cases[i].allowed; n++)
 			release(&s);
 		stop(pid);
 		close(fd);
 		site_close(&s);
 	}
+}
+
+static int
+count_threads(pid_t pid)
+{
+	char path[64];
+	DIR *tasks;
+	int n = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	tasks = opendir(path);
+	assert_non_null(tasks);
+	while (readdir(tasks) != NULL)
+		n++;
+	closedir(tasks);
+	return n - 2; /* "." and ".." */
+}
+
+/* There is none before, and never more than half as many as serve. */
+static void
+threads_aside_begin_when_they_are_needed(void **state)
+{
+	struct site s;
+	struct http_server_config config;
+	int fd, before, i;
+	pid_t pid;
+
+	(void)state;
+	site_open(&s);
+	config = usual_config(&s);
+	config.threads = 8;
+	pid = spawn(&config);
+	fd = dial(&s);
+	ask(fd, true, "/echo", "");
+	hear_text(fd, 200, "");
+	before = count_threads(pid);
+	for (i = 0; i < 20; i++) {
+		ask(fd, true, "/aside", "");
+		hear_text(fd, 200, "");
+		assert_int_equal(await_entered(&s), pid);
+		assert_in_range(count_threads(pid), before + 1, before + 4);
+		release(&s);
+	}
+	stop(pid);
+	close(fd);
+	site_close(&s);
 }
 
 /* The worker for what waited too long is to be there for the next. */
@@ -808,7 +854,8 @@ main(void)
 		cmocka_unit_test(silent_connections_hold_nobody_up),
 		cmocka_unit_test(a_broken_answer_is_cut_off),
 		cmocka_unit_test(nobody_waits_for_what_is_done_aside),
-		cmocka_unit_test(at_most_half_of_the_workers_are_aside),
+		cmocka_unit_test(half_as_many_as_serve_are_aside),
+		cmocka_unit_test(threads_aside_begin_when_they_are_needed),
 		cmocka_unit_test(the_overflow_worker_does_nothing_aside),
 		cmocka_unit_test(the_drain_waits_for_what_is_done_aside),
 		cmocka_unit_test(nothing_is_begun_aside_during_the_drain),
