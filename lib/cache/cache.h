@@ -76,8 +76,9 @@ struct cache_question {
 };
 
 /*
- * Look n questions up, each as cache_lookup does, with one round trip for
- * each server that holds any of them, and one more for each entry in chunks.
+ * Look n questions up, each as cache_lookup does, but that a stale entry is
+ * a miss: answers are not put together of such. One round trip for each
+ * server that holds any of them, and one more for each entry in chunks.
  * 256 MB at most are fetched, and as many held as plain bodies; what goes
  * beyond that is a miss. A server that does not answer is CACHE_DOWN for
  * its own questions only.

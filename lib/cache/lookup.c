@@ -24,10 +24,11 @@ struct query {
 	enum cache_result *result;
 };
 
-/* Bytes that a look-up may still take. */
+/* What a look-up may still take. */
 struct room {
-	size_t stored; /* of manifests with what is in them */
-	size_t plain;  /* of bodies */
+	size_t stored;    /* bytes of manifests with what is in them */
+	size_t plain;     /* bytes of bodies */
+	int64_t stale_ms; /* what has been stale for longer is of no use */
 };
 
 /* ---- epochs ------------------------------------------------------------ */
@@ -126,7 +127,8 @@ miss(struct cache_found *found, const char *why)
 /* NULL, or why this manifest does not answer the question. */
 static const char *
 judge_manifest(const struct cache *cache, const struct cache_found *found,
-    const uint8_t key[CACHE_KEY_BYTES], size_t room_bytes, int64_t stale_ms)
+    const uint8_t key[CACHE_KEY_BYTES], const struct room *room,
+    int64_t stale_ms)
 {
 	const struct entry *e = &found->entry;
 
@@ -134,10 +136,10 @@ judge_manifest(const struct cache *cache, const struct cache_found *found,
 		return "foreign-key";
 	if (!digest_equal(e->epoch, found->epoch, ENTRY_EPOCH_BYTES))
 		return "purged";
-	if (stale_ms >= cache->config.stale_ms)
+	if (stale_ms >= room->stale_ms)
 		return "expired";
 	if (e->plain_len > cache->config.max_entry_bytes ||
-	    e->plain_len > room_bytes)
+	    e->plain_len > room->plain)
 		return "too-large";
 	return NULL;
 }
@@ -263,13 +265,13 @@ load_body(struct cache *cache, const struct question *q,
 }
 
 /*
- * Read the manifest in found->value of len bytes, then the body, if it has
- * no more than room_bytes.
+ * Read the manifest in found->value of len bytes, then the body, if there is
+ * room for it.
  */
 static enum cache_result
 load_entry(struct cache *cache, const struct question *q,
     const uint8_t key[CACHE_KEY_BYTES], struct cache_found *found, size_t len,
-    size_t room_bytes)
+    const struct room *room)
 {
 	enum cache_result result;
 	int64_t stale_ms;
@@ -279,7 +281,7 @@ load_entry(struct cache *cache, const struct question *q,
 		return miss(found, "corrupt");
 	/* Below zero it is fresh. */
 	stale_ms = clock_wall_ms() - found->entry.fresh_until_ms;
-	why = judge_manifest(cache, found, key, room_bytes, stale_ms);
+	why = judge_manifest(cache, found, key, room, stale_ms);
 	if (why != NULL)
 		return miss(found, why);
 	found->meta = meta_read(found->entry.meta, found->entry.meta_len);
@@ -318,8 +320,7 @@ answer(struct cache *cache, const struct query *q, struct store_value *v,
 		return CACHE_MISS;
 	q->found->value = v->data;
 	v->data = NULL;
-	result = load_entry(cache, &q->names, q->key, q->found, v->len,
-	    room->plain);
+	result = load_entry(cache, &q->names, q->key, q->found, v->len, room);
 	if (result == CACHE_HIT || result == CACHE_STALE)
 		room->plain -= (size_t)q->found->entry.plain_len;
 	else
@@ -382,6 +383,7 @@ cache_lookup(struct cache *cache, const char *ns,
 	struct room room = {
 	    .stored = cache->config.max_entry_bytes + MANIFEST_SLACK,
 	    .plain = cache->config.max_entry_bytes,
+	    .stale_ms = cache->config.stale_ms,
 	};
 	struct store_value values[2];
 	enum cache_result result;
@@ -404,7 +406,7 @@ void
 cache_lookup_many(struct cache *cache, const char *ns,
     struct cache_question *questions, size_t n)
 {
-	struct room room = {MANY_BYTES_MAX, MANY_BYTES_MAX};
+	struct room room = {MANY_BYTES_MAX, MANY_BYTES_MAX, 0};
 	struct query *queries = calloc(n + 1, sizeof(*queries));
 	struct store_value *values = calloc(n + 1, sizeof(*values));
 	bool ok = queries != NULL && values != NULL;

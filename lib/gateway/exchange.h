@@ -192,9 +192,8 @@ void stale_rescue(struct exchange *x, int status);
 bool stale_may_serve(const struct exchange *x);
 
 /*
- * Serve it, and have it renewed by one request on this thread once the
- * response has been finished (http_conn.after), unless somebody does so
- * already.
+ * Serve it, and have it renewed by one request once the response has been
+ * finished (http_conn.after), unless somebody does so already.
  */
 void stale_serve_and_refresh(struct exchange *x);
 
