@@ -119,6 +119,8 @@ test_one_shows_that_they_follow(void **state)
 	(void)state;
 	for (t = 0; t < 60; t++) {
 		pass_ms(FLIGHT_TICK_MS);
+		if (t % 20 == 0)
+			store_forgets(&c->r, ":joined");
 		sets = c->r.d->sets;
 		for (i = 0; i < CROWD; i++)
 			got_poll(&c->got[i], c->followers[i]);
