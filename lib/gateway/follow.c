@@ -202,6 +202,26 @@ end_refused(struct follower *f)
 	return end(f, -1, &err);
 }
 
+/*
+ * With usage.ask the chunk that tells the usage is kept from clients, and so
+ * from those who follow: it stands with the stored answer.
+ */
+static void
+learn_usage(struct follower *f)
+{
+	const struct exchange *x = f->x;
+	struct cache_found found;
+
+	if (!x->gateway->conf->usage.ask || !x->format->asks_usage ||
+	    f->news.head->mode != ENTRY_STREAM || x->facts.usage_asked)
+		return;
+	if (cache_lookup(x->gateway->cache, x->control.namespace, x->key,
+	    &found) == CACHE_HIT)
+		f->relay.filter.usage = json_incref(json_object_get(found.meta,
+		    "usage"));
+	cache_found_fini(&found);
+}
+
 /* The leader has ended. */
 static enum outcome
 end_as_leader(struct follower *f)
@@ -218,6 +238,7 @@ end_as_leader(struct follower *f)
 			f->news.len = 0;
 			start(f, true);
 		}
+		learn_usage(f);
 		return end(f, 0, &none);
 	case FLIGHT_BROKEN:
 	case FLIGHT_FAILED:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from harness import FORMATS, Site, sse_events
+from harness import Crowd, FORMATS, Site, sse_events
 
 CHOICES = [f for f in FORMATS if f.name in ("chat", "completions")]
 OVER_FORMATS = pytest.mark.parametrize("fmt", CHOICES, ids=repr)
@@ -76,6 +76,24 @@ def test_unasked(site, prompt, fmt, knobs):
     assert saved["usage"] == usage
     assert (saved["tokens_spent"], saved["tokens_saved"]) == \
         (0, usage["total_tokens"])
+
+
+@OVER_FORMATS
+def test_who_follows_saves_what_the_leader_spends(site, prompt, fmt):
+    knobs = {"delay": 300, "gap": 10}
+    with Crowd() as crowd:
+        for _ in range(4):
+            crowd.start(site.send_ask(fmt, prompt, True, knobs))
+        members = crowd.finish()
+    lead, = [m for m in members if m.header("X-Cache") == "MISS"]
+    spent = site.record(lead)["tokens_spent"]
+    assert spent > 0
+    for member in members:
+        assert member.body == lead.body
+        if member is not lead:
+            record = site.record(member)
+            assert (record["cache"], record["tokens_spent"]) == ("live", 0)
+            assert record["tokens_saved"] == spent
 
 
 @OVER_FORMATS
