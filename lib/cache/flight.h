@@ -94,7 +94,8 @@ struct flight_head {
 
 /*
  * The answer's head has come. Published with the first flight_lead_data or
- * tick.
+ * tick. One that is too long to be published (64 KB, or 512 headers) ends the
+ * flight as FLIGHT_ABANDONED.
  */
 void flight_lead_head(struct flight *f, const struct flight_head *head);
 

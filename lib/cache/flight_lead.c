@@ -242,7 +242,7 @@ flight_lead_head(struct flight *f, const struct flight_head *head)
 	if (!active(f) || l->given_up || l->has_head)
 		return;
 	if (record_head_write(&l->head, f->id, head) == -1) {
-		give_up(l);
+		flight_lead_end(f, FLIGHT_ABANDONED, NULL);
 		return;
 	}
 	l->has_head = true;
