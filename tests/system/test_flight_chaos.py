@@ -43,9 +43,11 @@ class Question:
         self.fmt, self.stream = rnd.choice(KINDS)
         self.name = "<%s>" % name
         self.requests = []
-        self.gap_s = rnd.choice([0, 0, 0.001, 0.01, 0.03])
+        self.gap_s = rnd.choice([0, 0.001, 0.01, 0.03, 0.05])
         self.silence_s = rnd.choice([0, 0, 0.1, 0.5, 1.5])
-        self.knobs = {"words": rnd.choice([1, 5, 20, 60, 400])}
+        self.knobs = {"words": rnd.choice([1, 5, 20, 40, 60, 400])}
+        if self.knobs["words"] > 100:
+            self.gap_s = min(self.gap_s, 0.005)
         self.fails = None       # the status of an error
         self.breaks = False     # in the middle, as a rule
         self.storable = True
@@ -125,15 +127,28 @@ class Round:
     def pids(self):
         return self.pair.near.pids() + self.pair.far.pids()
 
+    def victims(self):
+        """Preferably workers that lead."""
+        pids = self.pids()
+        live = [c for c in self.stage.calls
+                if not c.over.is_set() and not c.broken]
+        if live and self.rnd.random() < 0.7:
+            call = self.rnd.choice(live)
+            try:
+                return [call.worker(pids)]
+            except (AssertionError, FileNotFoundError):
+                pass  # it has just ended
+        return pids
+
     def kill(self):
-        old = [p for p in self.pids() if is_grown_up(p)]
+        old = [p for p in self.victims() if is_grown_up(p)]
         if old:
             self.lead_lost += 1
             self.killed += 1
             os.kill(self.rnd.choice(old), signal.SIGKILL)
 
     def stop(self):
-        pids = [p for p in self.pids() if p not in self.stopped]
+        pids = [p for p in self.victims() if p not in self.stopped]
         if pids:
             pid = self.rnd.choice(pids)
             self.lead_lost += 1
@@ -212,7 +227,7 @@ class Round:
                 for _ in range(rnd.randint(1, 30)):
                     self.crowd.at(rnd.random() * 2.0, lambda q=q:
                                   self.start(q))
-            for _ in range(rnd.randint(0, 6)):
+            for _ in range(rnd.choice([0, 2, 4, 6, 8])):
                 self.crowd.at(rnd.random() * 2.5, lambda: self.disturb(
                     self.rnd.choice(actions)))
             try:
@@ -290,8 +305,15 @@ class Round:
                    for c in calls) or not body, say
         assert q.breaks or self.told, say
 
+    def is_all_landed(self):
+        """Nobody leads any more, not even somebody dead."""
+        with self.pair.memcached.connect() as m:
+            return not any(m.get(k) for k in m.keys()
+                           if k.endswith(":lock"))
+
     def check_afterwards(self):
         """Nothing was stored that is no answer."""
+        wait_until(self.is_all_landed, what="dead leaders' leases to end")
         for q in self.questions:
             if not q.storable:
                 continue

@@ -365,6 +365,25 @@ def test_memcached_in_mid_stream(fragile, stage, crowd, question, fmt,
     assert again.clean and again.body in stage.bodies()
 
 
+@pytest.mark.parametrize("what", ["restarted", "flushed"])
+def test_what_memcached_lost_is_written_again(fragile, stage, crowd,
+                                              question, what):
+    """Events that come after the loss reach those who follow."""
+    lead, call = fragile.lead(crowd, CHAT, question)
+    call.head().say(3)
+    others = fragile.follow(crowd, CHAT, question)
+    crowd.until(lambda: all(m.body == call.sent for m in others), "events")
+    trouble(fragile.memcached, what)
+    call.say(3)
+    crowd.until(lambda: all(m.body == call.sent or m.ended for m in others),
+                "more events")
+    call.play()
+    crowd.finish()
+    for member in [lead, *others]:
+        assert (member.body, member.clean) == (call.full, True)
+    assert stage.calls == [call]
+
+
 def test_flushed_all_the_time(fragile, stage, crowd, question):
     """Whatever is lost of a flight, its leader still has."""
     lead, call = fragile.lead(crowd, CHAT, question,
