@@ -1,5 +1,7 @@
 #include "cache/entry.h"
 
+#include "base/little_endian.h"
+
 #include <string.h>
 
 /*
@@ -64,26 +66,6 @@ _Static_assert(AT_GENERATION + ENTRY_GENERATION_BYTES == AT_BODY_DIGEST,
     "layout");
 _Static_assert(HEADER_BYTES + DIGEST_BYTES == ENTRY_OVERHEAD, "layout");
 
-static void
-put(uint8_t *at, uint64_t value, size_t bytes)
-{
-	size_t i;
-
-	for (i = 0; i < bytes; i++)
-		at[i] = (uint8_t)(value >> (8 * i));
-}
-
-static uint64_t
-take(const uint8_t *at, size_t bytes)
-{
-	uint64_t value = 0;
-	size_t i;
-
-	for (i = 0; i < bytes; i++)
-		value |= (uint64_t)at[i] << (8 * i);
-	return value;
-}
-
 /* Only a stream that said something has times. */
 static bool
 times_ok(const struct entry *e)
@@ -132,19 +114,19 @@ put_header(uint8_t *h, const struct entry *e)
 	h[AT_FLAGS] = e->compressed ? FLAG_ZSTD : 0;
 	h[AT_MODE] = (uint8_t)e->mode;
 	h[AT_FORMAT] = e->format;
-	put(h + AT_STATUS, e->status, 2);
-	put(h + AT_META_LEN, e->meta_len, 4);
-	put(h + AT_CREATED, (uint64_t)e->created_ms, 8);
-	put(h + AT_FRESH_UNTIL, (uint64_t)e->fresh_until_ms, 8);
-	put(h + AT_PLAIN_LEN, e->plain_len, 8);
-	put(h + AT_STORED_LEN, e->stored_len, 8);
-	put(h + AT_CHUNK_SIZE, e->chunk_size, 4);
-	put(h + AT_N_CHUNKS, e->n_chunks, 4);
+	put_le(h + AT_STATUS, e->status, 2);
+	put_le(h + AT_META_LEN, e->meta_len, 4);
+	put_le(h + AT_CREATED, (uint64_t)e->created_ms, 8);
+	put_le(h + AT_FRESH_UNTIL, (uint64_t)e->fresh_until_ms, 8);
+	put_le(h + AT_PLAIN_LEN, e->plain_len, 8);
+	put_le(h + AT_STORED_LEN, e->stored_len, 8);
+	put_le(h + AT_CHUNK_SIZE, e->chunk_size, 4);
+	put_le(h + AT_N_CHUNKS, e->n_chunks, 4);
 	memcpy(h + AT_KEY, e->key, sizeof(e->key));
 	memcpy(h + AT_EPOCH, e->epoch, sizeof(e->epoch));
 	memcpy(h + AT_GENERATION, e->generation, sizeof(e->generation));
 	memcpy(h + AT_BODY_DIGEST, e->body_digest, sizeof(e->body_digest));
-	put(h + AT_TIMES_LEN, e->times_len, 4);
+	put_le(h + AT_TIMES_LEN, e->times_len, 4);
 }
 
 int
@@ -177,18 +159,18 @@ take_header(struct entry *e, const uint8_t *h)
 	e->mode = (enum entry_mode)h[AT_MODE];
 	e->format = h[AT_FORMAT];
 	e->compressed = (h[AT_FLAGS] & FLAG_ZSTD) != 0;
-	e->status = (uint16_t)take(h + AT_STATUS, 2);
-	e->created_ms = (int64_t)take(h + AT_CREATED, 8);
-	e->fresh_until_ms = (int64_t)take(h + AT_FRESH_UNTIL, 8);
-	e->plain_len = take(h + AT_PLAIN_LEN, 8);
-	e->stored_len = take(h + AT_STORED_LEN, 8);
-	e->chunk_size = (uint32_t)take(h + AT_CHUNK_SIZE, 4);
-	e->n_chunks = (uint32_t)take(h + AT_N_CHUNKS, 4);
+	e->status = (uint16_t)take_le(h + AT_STATUS, 2);
+	e->created_ms = (int64_t)take_le(h + AT_CREATED, 8);
+	e->fresh_until_ms = (int64_t)take_le(h + AT_FRESH_UNTIL, 8);
+	e->plain_len = take_le(h + AT_PLAIN_LEN, 8);
+	e->stored_len = take_le(h + AT_STORED_LEN, 8);
+	e->chunk_size = (uint32_t)take_le(h + AT_CHUNK_SIZE, 4);
+	e->n_chunks = (uint32_t)take_le(h + AT_N_CHUNKS, 4);
 	memcpy(e->key, h + AT_KEY, sizeof(e->key));
 	memcpy(e->epoch, h + AT_EPOCH, sizeof(e->epoch));
 	memcpy(e->generation, h + AT_GENERATION, sizeof(e->generation));
 	memcpy(e->body_digest, h + AT_BODY_DIGEST, sizeof(e->body_digest));
-	e->times_len = (uint32_t)take(h + AT_TIMES_LEN, 4);
+	e->times_len = (uint32_t)take_le(h + AT_TIMES_LEN, 4);
 }
 
 int
@@ -205,7 +187,7 @@ entry_decode(struct entry *out, const void *bytes, size_t len,
 	if (h[AT_VERSION] != ENTRY_VERSION)
 		return err_set(err, ERR_CORRUPT, "an entry of version %u",
 		    h[AT_VERSION]);
-	meta_len = (size_t)take(h + AT_META_LEN, 4);
+	meta_len = (size_t)take_le(h + AT_META_LEN, 4);
 	if (meta_len > ENTRY_META_MAX || meta_len > len - ENTRY_OVERHEAD)
 		return err_set(err, ERR_CORRUPT, "the entry is cut short");
 	head = HEADER_BYTES + meta_len;
@@ -219,7 +201,7 @@ entry_decode(struct entry *out, const void *bytes, size_t len,
 	out->body_len = len - ENTRY_OVERHEAD - meta_len;
 	out->body = out->body_len > 0 ? (const char *)h + head + DIGEST_BYTES
 				      : NULL;
-	if ((h[AT_FLAGS] & ~FLAG_ZSTD) != 0 || take(h + AT_ZERO, 2) != 0 ||
+	if ((h[AT_FLAGS] & ~FLAG_ZSTD) != 0 || take_le(h + AT_ZERO, 2) != 0 ||
 	    !fields_ok(out))
 		return err_set(err, ERR_CORRUPT,
 		    "fields of the entry contradict each other");

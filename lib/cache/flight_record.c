@@ -1,6 +1,7 @@
 #include "cache/flight_record.h"
 
 #include "base/digest.h"
+#include "base/little_endian.h"
 
 #include <string.h>
 
@@ -95,26 +96,6 @@ struct content {
 	size_t len;
 };
 
-static void
-put(uint8_t *at, uint64_t value, size_t bytes)
-{
-	size_t i;
-
-	for (i = 0; i < bytes; i++)
-		at[i] = (uint8_t)(value >> (8 * i));
-}
-
-static uint64_t
-take(const uint8_t *at, size_t bytes)
-{
-	uint64_t value = 0;
-	size_t i;
-
-	for (i = 0; i < bytes; i++)
-		value |= (uint64_t)at[i] << (8 * i);
-	return value;
-}
-
 /* ---- frame --------------------------------------------------------------- */
 
 static void
@@ -155,7 +136,7 @@ open_value(const char *value, size_t len, enum record_kind kind,
 		return false;
 	if (memcmp(h, magic, sizeof(magic)) != 0 ||
 	    h[AT_VERSION] != RECORD_VERSION || h[AT_KIND] != kind ||
-	    take(h + AT_ZERO, 2) != 0)
+	    take_le(h + AT_ZERO, 2) != 0)
 		return false;
 	before = len - RECORD_DIGEST_BYTES;
 	if (digest_sha256(h, before, digest) == -1 ||
@@ -184,7 +165,7 @@ record_mark_write(struct buf *out, enum record_kind kind,
 	uint8_t bytes[8];
 
 	begin(out, kind, id);
-	put(bytes, number, sizeof(bytes));
+	put_le(bytes, number, sizeof(bytes));
 	buf_append(out, bytes, sizeof(bytes));
 	return end(out, start);
 }
@@ -197,7 +178,7 @@ record_mark_read(const char *value, size_t len, enum record_kind kind,
 
 	if (!open_value_of(value, len, kind, id, &c) || c.len != 8)
 		return false;
-	*number = take(c.at, 8);
+	*number = take_le(c.at, 8);
 	return true;
 }
 
@@ -207,7 +188,7 @@ record_lock_read(const char *value, size_t len, uint8_t id[FLIGHT_ID_BYTES])
 	struct content c;
 
 	if (!open_value(value, len, RECORD_LOCK, &c) || c.len != 8 ||
-	    take(c.at, 8) != 0)
+	    take_le(c.at, 8) != 0)
 		return false;
 	memcpy(id, value + AT_ID, FLIGHT_ID_BYTES);
 	return true;
@@ -271,8 +252,8 @@ record_state_write(struct buf *out, const uint8_t id[FLIGHT_ID_BYTES],
 
 	if (!state_ok(s) || how_number(s->how) == N_HOWS)
 		return -1;
-	put(bytes + STATE_BEAT, s->beat, 8);
-	put(bytes + STATE_WRITTEN, (uint64_t)s->written_ms, 8);
+	put_le(bytes + STATE_BEAT, s->beat, 8);
+	put_le(bytes + STATE_WRITTEN, (uint64_t)s->written_ms, 8);
 	bytes[STATE_HOW] = how_number(s->how);
 	bytes[STATE_FLAGS] = s->has_head;
 	if (ends_in_error(s->how)) {
@@ -281,9 +262,9 @@ record_state_write(struct buf *out, const uint8_t id[FLIGHT_ID_BYTES],
 		text_len = strlen(text);
 	}
 	bytes[STATE_TEXT_LEN] = (uint8_t)text_len;
-	put(bytes + STATE_FIRST, s->first, 4);
-	put(bytes + STATE_N, s->n, 4);
-	put(bytes + STATE_CLOSED, s->closed, 8);
+	put_le(bytes + STATE_FIRST, s->first, 4);
+	put_le(bytes + STATE_N, s->n, 4);
+	put_le(bytes + STATE_CLOSED, s->closed, 8);
 	begin(out, RECORD_STATE, id);
 	buf_append(out, bytes, sizeof(bytes));
 	buf_append(out, text, text_len);
@@ -325,13 +306,13 @@ record_state_read(const char *value, size_t len,
 	if (text_len > c.len - STATE_BYTES || c.at[STATE_HOW] >= N_HOWS ||
 	    c.at[STATE_FLAGS] > 1)
 		return false;
-	out->beat = take(c.at + STATE_BEAT, 8);
-	out->written_ms = (int64_t)take(c.at + STATE_WRITTEN, 8);
+	out->beat = take_le(c.at + STATE_BEAT, 8);
+	out->written_ms = (int64_t)take_le(c.at + STATE_WRITTEN, 8);
 	out->how = hows[c.at[STATE_HOW]];
 	out->has_head = c.at[STATE_FLAGS] == 1;
-	out->first = (uint32_t)take(c.at + STATE_FIRST, 4);
-	out->n = (uint32_t)take(c.at + STATE_N, 4);
-	out->closed = take(c.at + STATE_CLOSED, 8);
+	out->first = (uint32_t)take_le(c.at + STATE_FIRST, 4);
+	out->n = (uint32_t)take_le(c.at + STATE_N, 4);
+	out->closed = take_le(c.at + STATE_CLOSED, 8);
 	out->tail = (const char *)c.at + STATE_BYTES + text_len;
 	out->tail_len = c.len - STATE_BYTES - text_len;
 	return state_ok(out) && out->written_ms >= 0 &&
@@ -368,11 +349,11 @@ record_head_write(struct buf *out, const uint8_t id[FLIGHT_ID_BYTES],
 
 	if (!head_ok(h))
 		return -1;
-	put(bytes + HEAD_STATUS, (uint64_t)h->status, 2);
+	put_le(bytes + HEAD_STATUS, (uint64_t)h->status, 2);
 	bytes[HEAD_MODE] = (uint8_t)h->mode;
 	bytes[HEAD_FLAGS] = h->has_length;
-	put(bytes + HEAD_N_HEADERS, h->n_headers, 2);
-	put(bytes + HEAD_N_VARY, h->n_vary, 2);
+	put_le(bytes + HEAD_N_HEADERS, h->n_headers, 2);
+	put_le(bytes + HEAD_N_VARY, h->n_vary, 2);
 	memcpy(bytes + HEAD_ASKER, h->asker, DIGEST_BYTES);
 	begin(out, RECORD_HEAD, id);
 	buf_append(out, bytes, sizeof(bytes));
@@ -415,11 +396,11 @@ record_head_read(const char *value, size_t len,
 	    !open_value_of(value, len, RECORD_HEAD, id, &c) ||
 	    c.len < HEAD_BYTES || c.at[HEAD_FLAGS] > 1)
 		return false;
-	out->status = (int)take(c.at + HEAD_STATUS, 2);
+	out->status = (int)take_le(c.at + HEAD_STATUS, 2);
 	out->mode = (enum entry_mode)c.at[HEAD_MODE];
 	out->has_length = c.at[HEAD_FLAGS] == 1;
-	out->n_headers = (size_t)take(c.at + HEAD_N_HEADERS, 2);
-	out->n_vary = (size_t)take(c.at + HEAD_N_VARY, 2);
+	out->n_headers = (size_t)take_le(c.at + HEAD_N_HEADERS, 2);
+	out->n_vary = (size_t)take_le(c.at + HEAD_N_VARY, 2);
 	memcpy(out->asker, c.at + HEAD_ASKER, DIGEST_BYTES);
 	if (!head_ok(out))
 		return false;
@@ -442,8 +423,8 @@ record_segment_write(struct buf *out, const uint8_t id[FLIGHT_ID_BYTES],
 
 	if (len == 0 || len > RECORD_SEGMENT_MAX)
 		return -1;
-	put(where + SEGMENT_N, n, 4);
-	put(where + SEGMENT_AT, at, 8);
+	put_le(where + SEGMENT_N, n, 4);
+	put_le(where + SEGMENT_AT, at, 8);
 	begin(out, RECORD_SEGMENT, id);
 	buf_append(out, where, sizeof(where));
 	buf_append(out, bytes, len);
@@ -460,7 +441,7 @@ record_segment_read(const char *value, size_t len,
 	if (!open_value_of(value, len, RECORD_SEGMENT, id, &c) ||
 	    c.len <= SEGMENT_BYTES ||
 	    c.len > SEGMENT_BYTES + RECORD_SEGMENT_MAX ||
-	    take(c.at + SEGMENT_N, 4) != n || take(c.at + SEGMENT_AT, 8) != at)
+	    take_le(c.at + SEGMENT_N, 4) != n || take_le(c.at + SEGMENT_AT, 8) != at)
 		return false;
 	*bytes = (const char *)c.at + SEGMENT_BYTES;
 	*bytes_len = c.len - SEGMENT_BYTES;

@@ -70,17 +70,12 @@ judge_head(const struct collect *c)
 static int
 change_over(struct collect *c)
 {
-	const struct http_headers *vary = &c->record.vary;
-	size_t i;
-
 	c->pass.client_left |= c->record.client_left;
 	c->pass.unshareable |= c->record.unshareable;
-	for (i = c->pass.vary.count; i < vary->count; i++) {
-		if (http_headers_add(&c->pass.vary, vary->list[i].name,
-		    vary->list[i].value) == -1)
-			return -1;
-	}
-	return 0;
+	/* It may come here twice. */
+	if (c->pass.vary.count > 0)
+		return 0;
+	return http_headers_copy(&c->pass.vary, &c->record.vary);
 }
 
 /* From here on what comes goes to the client, as it is. */
@@ -120,26 +115,13 @@ drop_about_bytes(struct http_headers *headers)
 }
 
 static int
-keep_headers(struct collect *c, const struct http_headers *headers)
-{
-	size_t i;
-
-	for (i = 0; i < headers->count; i++) {
-		if (http_headers_add(&c->headers, headers->list[i].name,
-		    headers->list[i].value) == -1)
-			return -1;
-	}
-	return 0;
-}
-
-static int
 on_head(void *arg, int status, const struct http_headers *headers)
 {
 	struct collect *c = arg;
 	enum wire_verdict verdict;
 
 	c->status = c->record.status = status;
-	if (keep_headers(c, headers) == -1)
+	if (http_headers_copy(&c->headers, headers) == -1)
 		return -1;
 	if (c->x->fallback)
 		recorder_refuse(&c->record.recorder, WIRE_FALLBACK);

@@ -134,6 +134,19 @@ http_headers_add(struct http_headers *h, const char *name, const char *value)
 }
 
 int
+http_headers_copy(struct http_headers *h, const struct http_headers *from)
+{
+	size_t i;
+
+	for (i = 0; i < from->count; i++) {
+		if (http_headers_add(h, from->list[i].name,
+		    from->list[i].value) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int
 http_headers_set(struct http_headers *h, const char *name, const char *value)
 {
 	/* value may be one of the list's own strings. */

@@ -35,6 +35,9 @@ void http_headers_fini(struct http_headers *h);
 int http_headers_add(struct http_headers *h, const char *name,
     const char *value);
 
+/* Add every field of from. 0, or -1: a part of them may be there. */
+int http_headers_copy(struct http_headers *h, const struct http_headers *from);
+
 /* As http_headers_add after removing every field of that name. */
 int http_headers_set(struct http_headers *h, const char *name,
     const char *value);

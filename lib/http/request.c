@@ -400,8 +400,6 @@ copy_string(char **out, const char *s)
 int
 http_request_copy(struct http_request *out, const struct http_request *req)
 {
-	const struct http_header *h = req->headers.list;
-	size_t i;
 	int result = 0;
 
 	memset(out, 0, sizeof(*out));
@@ -411,10 +409,7 @@ http_request_copy(struct http_request *out, const struct http_request *req)
 	result |= copy_string(&out->query, req->query);
 	result |= copy_string(&out->client, req->client);
 	out->content_length = req->content_length;
-	for (i = 0; i < req->headers.count; i++)
-		result |= http_headers_add(&out->headers, h[i].name,
-		    h[i].value);
-	return result;
+	return result | http_headers_copy(&out->headers, &req->headers);
 }
 
 void

@@ -159,13 +159,8 @@ note_status(struct try *t, const struct http_headers *headers)
 static bool
 hold(struct try *t, const struct http_headers *headers)
 {
-	size_t i;
-
-	for (i = 0; i < headers->count; i++) {
-		if (http_headers_add(&t->headers, headers->list[i].name,
-		    headers->list[i].value) == -1)
-			return false;
-	}
+	if (http_headers_copy(&t->headers, headers) == -1)
+		return false;
 	t->held_ms = now_ms();
 	t->held = true;
 	return true;
