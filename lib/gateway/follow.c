@@ -351,6 +351,20 @@ window_bytes(const struct conf *conf)
 	return max > WINDOW_MIN ? max : WINDOW_MIN;
 }
 
+struct flight *
+follow_flight(const struct exchange *x, const uint8_t key[CACHE_KEY_BYTES],
+    const struct cache_found *found)
+{
+	const struct conf *conf = x->gateway->conf;
+	const struct flight_config config = {
+	    .lease_ms = conf->flight.lease_ms,
+	    .max_bytes = window_bytes(conf),
+	};
+
+	return flight_new(x->gateway->cache, x->control.namespace, key, found,
+	    &config);
+}
+
 /*
  * Whether to look for another leader. Who has waited in vain twice asks side
  * by side with the others: one after the other might take for ever.
@@ -392,19 +406,13 @@ bool
 follow_join(struct exchange *x, const uint8_t key[CACHE_KEY_BYTES],
     const struct cache_found *found, bool (*look)(void *arg), void *arg)
 {
-	const struct conf *conf = x->gateway->conf;
-	struct flight_config config = {
-	    .lease_ms = conf->flight.lease_ms,
-	    .max_bytes = window_bytes(conf),
-	};
 	enum flight_role role = FLIGHT_ALONE;
 	struct flight *flight;
 	bool served;
 
 	if (!takes_part(x))
 		return false;
-	flight = flight_new(x->gateway->cache, x->control.namespace, key,
-	    found, &config);
+	flight = follow_flight(x, key, found);
 	if (flight == NULL)
 		return false;
 	served = follow(x, flight, &role, look, arg);

@@ -20,4 +20,10 @@
 bool follow_join(struct exchange *x, const uint8_t key[CACHE_KEY_BYTES],
     const struct cache_found *found, bool (*look)(void *arg), void *arg);
 
+/*
+ * The flight of a question, as follow_join takes part in it; see flight_new.
+ */
+struct flight *follow_flight(const struct exchange *x,
+    const uint8_t key[CACHE_KEY_BYTES], const struct cache_found *found);
+
 #endif

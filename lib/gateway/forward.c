@@ -52,6 +52,19 @@ answering_is(void *arg, const struct conf_upstream *upstream, bool fallback)
 	a->x->fallback = fallback;
 }
 
+/* What a fallback answers is not stored: who renews an entry asks none. */
+static void
+leave_fallbacks_out(struct upstream_group *group)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < group->count; i++) {
+		if (!upstream_group_is_fallback(group, group->member[i]))
+			group->member[n++] = group->member[i];
+	}
+	group->count = n;
+}
+
 /* The whole group is asked, as the body can be sent to each. */
 static int
 ask_group(struct exchange *x, const struct upstream_request *request,
@@ -69,6 +82,8 @@ ask_group(struct exchange *x, const struct upstream_request *request,
 		return err_set(err, ERR_NO_UPSTREAM,
 		    "no upstream is configured for the model '%s'",
 		    x->facts.model);
+	if (x->behind)
+		leave_fallbacks_out(&group);
 	return upstream_ask(g->upstreams, g->health, &group, request, &noting,
 	    report, err);
 }

@@ -159,6 +159,9 @@ lead_end(struct relay *r, int rc, const struct err *err)
 					   : FLIGHT_COMPLETE;
 	else if (is_upstreams(err->code))
 		how = r->got_head ? FLIGHT_BROKEN : FLIGHT_FAILED;
+	/* It had less to try than whoever follows. */
+	if (r->x->behind && how == FLIGHT_FAILED)
+		how = FLIGHT_ABANDONED;
 	flight_lead_end(r->x->flight, how, how == FLIGHT_BROKEN ||
 	    how == FLIGHT_FAILED ? err : NULL);
 }

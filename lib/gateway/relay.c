@@ -159,6 +159,9 @@ relay_head(void *arg, int status, const struct http_headers *headers)
 		r->rescued = status;
 		return -1;
 	}
+	/* Whoever follows this one has fallbacks to ask, too. */
+	if (x->behind && (status == 429 || status >= 500))
+		r->unshareable = true;
 	r->got_head = true;
 	r->expected = content_length(headers);
 	if (r->follow) {

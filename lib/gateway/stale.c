@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "cache/flight.h"
+#include "gateway/follow.h"
 #include "http/silent.h"
 
 #include <stdio.h>
@@ -133,14 +134,8 @@ static bool
 is_needed(struct refresh *r)
 {
 	struct exchange *x = &r->x;
-	const struct conf *conf = x->gateway->conf;
-	const struct flight_config config = {
-	    .lease_ms = conf->flight.lease_ms,
-	    .max_bytes = (size_t)conf->cache.max_entry_bytes,
-	};
 
-	x->flight = flight_new(x->gateway->cache, r->namespace, x->key,
-	    &r->seen, &config);
+	x->flight = follow_flight(x, x->key, &r->seen);
 	if (x->flight == NULL || flight_enter(x->flight) != FLIGHT_LEAD)
 		return false;
 	return !lookup_entry(x) && x->verdict == WIRE_STORABLE;

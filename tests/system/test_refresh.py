@@ -379,6 +379,32 @@ def test_a_purge_meanwhile_wins(site, stage, question, stream):
     assert kept.look().status == 504
 
 
+def test_a_fallback_renews_nothing(theatre, memcached, stage, demo, crowd,
+                                   question):
+    """Its answer would not be stored: it is not to be paid for."""
+    options = {"upstream second.url": demo.url,
+               "upstream second.priority": "1"}
+    with open_site(theatre, memcached, demo, options=options) as site:
+        kept = keep(site, stage, CHAT, question, True)
+        response = serve_stale(site, kept)
+        call = stage.next()
+        # It follows the renewal, and is answered by the fallback.
+        wait_until(lambda: time.monotonic() - kept.stored > 2,
+                   what="the entry to be too old for the next")
+        follower = crowd.start(site.send_ask(
+            CHAT, question, True, headers={"Cache-Control": "max-age=1"}))
+        stage.script = fail_503
+        fail_503(call)
+        record = refresh_record(site, [response])
+        assert (record["upstream"], record["status"]) == ("openai", 503)
+        crowd.finish()
+        assert (follower.status, follower.clean) == (200, True)
+        assert site.record(follower)["upstream"] == "second"
+        for _ in range(5):
+            record = refresh_record(site, [serve_stale(site, kept)])
+            assert record["upstream"] == "openai"
+
+
 # ---- the end of a process --------------------------------------------------
 
 def pid_that_asks(site, call):
