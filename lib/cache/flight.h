@@ -83,7 +83,6 @@ enum flight_role flight_enter(struct flight *f);
 struct flight_head {
 	int status;
 	enum entry_mode mode;
-	bool has_length;     /* the upstream told the body's length */
 	const struct text_pair *headers; /* for the client */
 	size_t n_headers;
 	const struct text_pair *vary;    /* as in struct cache_answer */

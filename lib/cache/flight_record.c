@@ -25,7 +25,7 @@
  *	head
  *		2	HTTP status
  *		1	mode
- *		1	flags: 1 = the length was told; other bits 0
+ *		1	zero
  *		2	number of headers
  *		2	number of Vary values
  *		32	asker
@@ -55,7 +55,7 @@ enum {
 
 	HEAD_STATUS = 0,
 	HEAD_MODE = 2,
-	HEAD_FLAGS = 3,
+	HEAD_ZERO = 3,
 	HEAD_N_HEADERS = 4,
 	HEAD_N_VARY = 6,
 	HEAD_ASKER = 8,
@@ -351,7 +351,6 @@ record_head_write(struct buf *out, const uint8_t id[FLIGHT_ID_BYTES],
 		return -1;
 	put_le(bytes + HEAD_STATUS, (uint64_t)h->status, 2);
 	bytes[HEAD_MODE] = (uint8_t)h->mode;
-	bytes[HEAD_FLAGS] = h->has_length;
 	put_le(bytes + HEAD_N_HEADERS, h->n_headers, 2);
 	put_le(bytes + HEAD_N_VARY, h->n_vary, 2);
 	memcpy(bytes + HEAD_ASKER, h->asker, DIGEST_BYTES);
@@ -394,11 +393,10 @@ record_head_read(const char *value, size_t len,
 
 	if (len > RECORD_HEAD_MAX ||
 	    !open_value_of(value, len, RECORD_HEAD, id, &c) ||
-	    c.len < HEAD_BYTES || c.at[HEAD_FLAGS] > 1)
+	    c.len < HEAD_BYTES || c.at[HEAD_ZERO] != 0)
 		return false;
 	out->status = (int)take_le(c.at + HEAD_STATUS, 2);
 	out->mode = (enum entry_mode)c.at[HEAD_MODE];
-	out->has_length = c.at[HEAD_FLAGS] == 1;
 	out->n_headers = (size_t)take_le(c.at + HEAD_N_HEADERS, 2);
 	out->n_vary = (size_t)take_le(c.at + HEAD_N_VARY, 2);
 	memcpy(out->asker, c.at + HEAD_ASKER, DIGEST_BYTES);

@@ -60,7 +60,6 @@ lead_head(struct relay *r, const struct http_headers *headers)
 	struct flight_head head = {
 	    .status = r->status,
 	    .mode = r->recorder.mode,
-	    .has_length = r->expected >= 0,
 	    .n_vary = r->vary.count,
 	};
 	struct text_pair *pairs, *vary;

@@ -53,7 +53,6 @@ check_head(struct flight *follower, const struct flight_head *h)
 	flight_follow_poll(follower, &news);
 	assert_non_null(news.head);
 	assert_int_equal(news.head->mode, h->mode);
-	assert_int_equal(news.head->has_length, h->has_length);
 	assert_int_equal(news.head->n_headers, 1);
 	assert_string_equal(news.head->headers[0].value, "application/json");
 	assert_int_equal(news.head->n_vary, 1);
@@ -68,7 +67,7 @@ test_the_head_is_told_as_it_was_given(void **state)
 	    "application/json"}};
 	static const struct text_pair vary[] = {{"accept-language", "en"}};
 	struct flight_head head = {.status = 200, .mode = ENTRY_JSON,
-	    .has_length = true, .headers = headers, .n_headers = 1,
+	    .headers = headers, .n_headers = 1,
 	    .vary = vary, .n_vary = 1, .asker = {4, 5, 6}};
 	struct pair p;
 

@@ -86,7 +86,7 @@ sample_head(void)
 	static const struct text_pair pairs[] = {{"Content-Type", "a/b"},
 	    {"X-Empty", ""}, {"accept-language", "de"}};
 	struct flight_head head = {.status = 207, .mode = ENTRY_STREAM,
-	    .has_length = true, .headers = pairs, .n_headers = 2,
+	    .headers = pairs, .n_headers = 2,
 	    .vary = pairs + 2, .n_vary = 1, .asker = {9, 8, 7}};
 
 	return head;
@@ -211,7 +211,6 @@ test_a_head_is_read_again(void **state)
 	assert_true(record_head_read(b.data, b.len, ours, &h, pairs));
 	assert_int_equal(h.status, 207);
 	assert_int_equal(h.mode, ENTRY_STREAM);
-	assert_true(h.has_length);
 	assert_memory_equal(h.asker, sample.asker, DIGEST_BYTES);
 	assert_int_equal(h.n_headers, 2);
 	assert_string_equal(h.headers[0].name, "Content-Type");
