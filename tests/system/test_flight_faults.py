@@ -126,8 +126,7 @@ def test_killed_before_its_first_byte(pair, stage, crowd, question, fmt,
 
 
 def test_killed_again_and_again(pair, stage, crowd, question):
-    """Heirs die too; those who wait in another pool are none of them."""
-    far = pair.far
+    """Whoever asks next takes the place of each."""
     lead, call = pair.lead(crowd, CHAT, question)
     calls = [call]
     for _ in range(3):
@@ -142,7 +141,7 @@ def test_killed_again_and_again(pair, stage, crowd, question):
     for member in [lead, *last]:
         assert (member.body, member.clean) == (calls[-1].full, True)
     assert stage.calls == calls
-    assert far.chat(question).body == calls[-1].full
+    assert pair.far.chat(question).body == calls[-1].full
 
 
 @pytest.mark.parametrize("fmt", STREAMING, ids=repr)
@@ -259,7 +258,8 @@ def test_cancel_with_followers(cancelling, stage, crowd, question, pieces):
     else:
         others = pair.waiting(crowd, CHAT, question)
     crowd.leave(lead)
-    call.head() if not pieces else None
+    if not pieces:
+        call.head()
     call.say(2)
     crowd.until(lambda: all(m.body == call.sent for m in others), "more")
     call.play()
