@@ -32,37 +32,8 @@ struct site {
 	int listen_fd;
 	int entered[2]; /* a held handler writes its pid */
 	int release[2]; /* and waits for a byte */
+	struct http_server_config config; /* of its processes */
 };
-
-static void
-site_open(struct site *s)
-{
-	memset(s, 0, sizeof(*s));
-	snprintf(s->folder, sizeof(s->folder), "/tmp/reprise-test-XXXXXX");
-	assert_non_null(mkdtemp(s->folder));
-	s->address.sun_family = AF_UNIX;
-	snprintf(s->address.sun_path, sizeof(s->address.sun_path), "%s/s",
-	    s->folder);
-	s->listen_fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	assert_int_not_equal(s->listen_fd, -1);
-	assert_int_equal(bind(s->listen_fd,
-	    (const struct sockaddr *)&s->address, sizeof(s->address)), 0);
-	assert_int_equal(listen(s->listen_fd, 1024), 0);
-	assert_int_equal(pipe(s->entered), 0);
-	assert_int_equal(pipe(s->release), 0);
-}
-
-static void
-site_close(struct site *s)
-{
-	close(s->listen_fd);
-	close(s->entered[0]);
-	close(s->entered[1]);
-	close(s->release[0]);
-	close(s->release[1]);
-	unlink(s->address.sun_path);
-	rmdir(s->folder);
-}
 
 /* ---- the process under test --------------------------------------------- */
 
@@ -128,10 +99,23 @@ handle(struct http_conn *c, bool overloaded, void *ctx)
 	return broken ? HTTP_BROKEN : HTTP_COMPLETE;
 }
 
-static struct http_server_config
-usual_config(struct site *s)
+static void
+site_open(struct site *s)
 {
-	struct http_server_config config = {
+	memset(s, 0, sizeof(*s));
+	snprintf(s->folder, sizeof(s->folder), "/tmp/reprise-test-XXXXXX");
+	assert_non_null(mkdtemp(s->folder));
+	s->address.sun_family = AF_UNIX;
+	snprintf(s->address.sun_path, sizeof(s->address.sun_path), "%s/s",
+	    s->folder);
+	s->listen_fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_not_equal(s->listen_fd, -1);
+	assert_int_equal(bind(s->listen_fd,
+	    (const struct sockaddr *)&s->address, sizeof(s->address)), 0);
+	assert_int_equal(listen(s->listen_fd, 1024), 0);
+	assert_int_equal(pipe(s->entered), 0);
+	assert_int_equal(pipe(s->release), 0);
+	s->config = (struct http_server_config){
 		.listen_fd = s->listen_fd,
 		.threads = 2,
 		.queue_timeout_ms = 600 * 1000,
@@ -140,12 +124,22 @@ usual_config(struct site *s)
 		.handler = handle,
 		.ctx = s
 	};
+}
 
-	return config;
+static void
+site_close(struct site *s)
+{
+	close(s->listen_fd);
+	close(s->entered[0]);
+	close(s->entered[1]);
+	close(s->release[0]);
+	close(s->release[1]);
+	unlink(s->address.sun_path);
+	rmdir(s->folder);
 }
 
 static pid_t
-spawn(const struct http_server_config *config)
+spawn(const struct site *s)
 {
 	struct err err = ERR_INIT;
 	bool all_done = false;
@@ -156,7 +150,7 @@ spawn(const struct http_server_config *config)
 		return pid;
 	/* A test that fails or hangs leaves no process behind. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (http_server_run(config, &all_done, &err) == -1)
+	if (http_server_run(&s->config, &all_done, &err) == -1)
 		_exit(FAILED);
 	if (!all_done)
 		_exit(UNFINISHED);
@@ -179,6 +173,15 @@ stop(pid_t pid)
 {
 	kill(pid, SIGTERM);
 	assert_int_equal(await_exit(pid), 0);
+}
+
+/* Open it, with one process of so many threads. */
+static pid_t
+site_serve(struct site *s, int threads)
+{
+	site_open(s);
+	s->config.threads = threads;
+	return spawn(s);
 }
 
 /* ---- the web server's side ---------------------------------------------- */
@@ -259,20 +262,67 @@ release(const struct site *s)
 	assert_int_equal(write(s->release[1], "x", 1), 1);
 }
 
+static void
+echo(int fd, const char *text)
+{
+	ask(fd, true, "/echo", text);
+	hear_text(fd, 200, text);
+}
+
+/* A connection that has had an answer, and is kept. */
+static int
+dial_parked(const struct site *s)
+{
+	int fd = dial(s);
+
+	echo(fd, "");
+	return fd;
+}
+
+/* Hold a thread up; returns the pid of its process. */
+static pid_t
+hold_by(const struct site *s, int fd)
+{
+	ask(fd, true, "/hold", "");
+	return await_entered(s);
+}
+
+static int
+dial_held(const struct site *s)
+{
+	int fd = dial(s);
+
+	hold_by(s, fd);
+	return fd;
+}
+
+static void
+let_go(const struct site *s, int held, pid_t pid)
+{
+	release(s);
+	assert_int_equal(hear_pid(held), pid);
+}
+
+/* Leave something to do aside, which pid does (-1: it must not be done). */
+static void
+go_aside(const struct site *s, int fd, pid_t pid)
+{
+	ask(fd, true, "/aside", "aside");
+	hear_text(fd, 200, "aside");
+	assert_int_equal(await_entered(s), pid);
+}
+
 /* ---- serving ------------------------------------------------------------ */
 
 static void
 requests_are_served_with_and_without_keeping(void **state)
 {
 	struct site s;
-	struct http_server_config config;
 	pid_t pid;
 	int i, fd, kept;
 
 	(void)state;
-	site_open(&s);
-	config = usual_config(&s);
-	pid = spawn(&config);
+	pid = site_serve(&s, 2);
 	kept = dial(&s);
 	for (i = 0; i < 50; i++) {
 		fd = dial(&s);
@@ -295,14 +345,11 @@ kept_connections_starve_nobody(void **state)
 {
 	enum { CONNECTIONS = 40, ROUNDS = 8 };
 	struct site s;
-	struct http_server_config config;
 	int fds[CONNECTIONS], i, round;
 	pid_t pid;
 
 	(void)state;
-	site_open(&s);
-	config = usual_config(&s);
-	pid = spawn(&config);
+	pid = site_serve(&s, 2);
 	for (i = 0; i < CONNECTIONS; i++)
 		fds[i] = dial(&s);
 	for (round = 0; round < ROUNDS; round++) {
@@ -310,10 +357,8 @@ kept_connections_starve_nobody(void **state)
 			ask(fds[i], true, "/echo", "all at once");
 		for (i = CONNECTIONS - 1; i >= 0; i--)
 			hear_text(fds[i], 200, "all at once");
-		for (i = 0; i < CONNECTIONS; i++) {
-			ask(fds[i], true, "/echo", "in turn");
-			hear_text(fds[i], 200, "in turn");
-		}
+		for (i = 0; i < CONNECTIONS; i++)
+			echo(fds[i], "in turn");
 	}
 	stop(pid);
 	for (i = 0; i < CONNECTIONS; i++)
@@ -327,24 +372,18 @@ silent_connections_hold_nobody_up(void **state)
 {
 	enum { CONNECTIONS = 20 };
 	struct site s;
-	struct http_server_config config;
 	int fds[CONNECTIONS], i, fd;
 	pid_t pid;
 
 	(void)state;
-	site_open(&s);
-	config = usual_config(&s);
-	config.threads = 1;
-	pid = spawn(&config);
+	pid = site_serve(&s, 1);
 	for (i = 0; i < CONNECTIONS; i++)
 		fds[i] = dial(&s);
 	fd = dial(&s);
-	ask(fd, true, "/echo", "1");
-	hear_text(fd, 200, "1");
+	echo(fd, "1");
 	for (i = 0; i < CONNECTIONS / 2; i++)
 		close(fds[i]);
-	ask(fd, true, "/echo", "2");
-	hear_text(fd, 200, "2");
+	echo(fd, "2");
 	for (; i < CONNECTIONS; i++) {
 		ask(fds[i], false, "/echo", "late");
 		hear_text(fds[i], 200, "late");
@@ -359,15 +398,12 @@ static void
 a_broken_answer_is_cut_off(void **state)
 {
 	struct site s;
-	struct http_server_config config;
 	struct fcgi_answer a;
 	pid_t pid;
 	int fd;
 
 	(void)state;
-	site_open(&s);
-	config = usual_config(&s);
-	pid = spawn(&config);
+	pid = site_serve(&s, 2);
 	fd = dial(&s);
 	ask(fd, true, "/broken", "half");
 	fcgi_read_answer(fd, ID, &a);
@@ -386,23 +422,15 @@ static void
 nobody_waits_for_what_is_done_aside(void **state)
 {
 	struct site s;
-	struct http_server_config config;
 	int fd, i;
 	pid_t pid;
 
 	(void)state;
-	site_open(&s);
-	config = usual_config(&s);
-	config.threads = 1;
-	pid = spawn(&config);
+	pid = site_serve(&s, 1);
 	fd = dial(&s);
-	ask(fd, true, "/aside", "first");
-	hear_text(fd, 200, "first");
-	assert_int_equal(await_entered(&s), pid);
-	for (i = 0; i < 20; i++) {
-		ask(fd, true, "/echo", "meanwhile");
-		hear_text(fd, 200, "meanwhile");
-	}
+	go_aside(&s, fd, pid);
+	for (i = 0; i < 20; i++)
+		echo(fd, "meanwhile");
 	release(&s);
 	stop(pid);
 	close(fd);
@@ -417,26 +445,17 @@ half_as_many_as_serve_are_aside(void **state)
 		int threads, allowed;
 	} cases[] = {{1, 1}, {2, 1}, {3, 2}, {5, 3}};
 	struct site s;
-	struct http_server_config config;
 	int fd, n;
 	size_t i;
 	pid_t pid;
 
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		site_open(&s);
-		config = usual_config(&s);
-		config.threads = cases[i].threads;
-		pid = spawn(&config);
+		pid = site_serve(&s, cases[i].threads);
 		fd = dial(&s);
-		for (n = 0; n < cases[i].allowed; n++) {
-			ask(fd, true, "/aside", "");
-			hear_text(fd, 200, "");
-			assert_int_equal(await_entered(&s), pid);
-		}
-		ask(fd, true, "/aside", "");
-		hear_text(fd, 200, "");
-		assert_int_equal(await_entered(&s), -1);
+		for (n = 0; n < cases[i].allowed; n++)
+			go_aside(&s, fd, pid);
+		go_aside(&s, fd, -1);
 		for (n = 0; n < cases[i].allowed; n++)
 			release(&s);
 		stop(pid);
@@ -466,23 +485,15 @@ static void
 threads_aside_begin_when_they_are_needed(void **state)
 {
 	struct site s;
-	struct http_server_config config;
 	int fd, before, i;
 	pid_t pid;
 
 	(void)state;
-	site_open(&s);
-	config = usual_config(&s);
-	config.threads = 8;
-	pid = spawn(&config);
-	fd = dial(&s);
-	ask(fd, true, "/echo", "");
-	hear_text(fd, 200, "");
+	pid = site_serve(&s, 8);
+	fd = dial_parked(&s);
 	before = count_threads(pid);
 	for (i = 0; i < 20; i++) {
-		ask(fd, true, "/aside", "");
-		hear_text(fd, 200, "");
-		assert_int_equal(await_entered(&s), pid);
+		go_aside(&s, fd, pid);
 		assert_in_range(count_threads(pid), before + 1, before + 4);
 		release(&s);
 	}
@@ -496,25 +507,20 @@ static void
 the_overflow_worker_does_nothing_aside(void **state)
 {
 	struct site s;
-	struct http_server_config config;
 	int held, fd;
 	pid_t pid;
 
 	(void)state;
 	site_open(&s);
-	config = usual_config(&s);
-	config.threads = 1;
-	config.queue_timeout_ms = 10;
-	pid = spawn(&config);
-	held = dial(&s);
-	ask(held, true, "/hold", "");
-	await_entered(&s);
+	s.config.threads = 1;
+	s.config.queue_timeout_ms = 10;
+	pid = spawn(&s);
+	held = dial_held(&s);
 	fd = dial(&s);
 	ask(fd, true, "/aside", "late");
 	hear_text(fd, 503, "late");
 	assert_int_equal(await_entered(&s), -1);
-	release(&s);
-	assert_int_equal(hear_pid(held), pid);
+	let_go(&s, held, pid);
 	stop(pid);
 	close(held);
 	close(fd);
@@ -526,21 +532,17 @@ static void
 the_drain_waits_for_what_is_done_aside(void **state)
 {
 	struct site s;
-	struct http_server_config config;
 	int fd, bounded;
 	pid_t pid;
 
 	(void)state;
 	for (bounded = 0; bounded < 2; bounded++) {
 		site_open(&s);
-		config = usual_config(&s);
 		if (bounded)
-			config.drain_timeout_ms = 20;
-		pid = spawn(&config);
+			s.config.drain_timeout_ms = 20;
+		pid = spawn(&s);
 		fd = dial(&s);
-		ask(fd, true, "/aside", "");
-		hear_text(fd, 200, "");
-		assert_int_equal(await_entered(&s), pid);
+		go_aside(&s, fd, pid);
 		kill(pid, SIGTERM);
 		/* The parked connection is closed as the drain begins. */
 		assert_true(fcgi_is_closed(fd));
@@ -557,30 +559,19 @@ static void
 nothing_is_begun_aside_during_the_drain(void **state)
 {
 	struct site s;
-	struct http_server_config config;
 	int held, parked, other;
 	pid_t pid;
 
 	(void)state;
-	site_open(&s);
-	config = usual_config(&s);
-	config.threads = 1;
-	pid = spawn(&config);
-	parked = dial(&s);
-	ask(parked, true, "/echo", "");
-	hear_text(parked, 200, "");
-	other = dial(&s);
-	ask(other, true, "/echo", "");
-	hear_text(other, 200, "");
-	held = dial(&s);
-	ask(held, true, "/hold", "");
-	await_entered(&s);
+	pid = site_serve(&s, 1);
+	parked = dial_parked(&s);
+	other = dial_parked(&s);
+	held = dial_held(&s);
 	ask(parked, true, "/aside", "in the queue");
 	/* As in sigterm_serves_the_queue. */
 	kill(pid, SIGTERM);
 	assert_true(fcgi_is_closed(other));
-	release(&s);
-	assert_int_equal(hear_pid(held), pid);
+	let_go(&s, held, pid);
 	hear_text(parked, 200, "in the queue");
 	assert_int_equal(await_entered(&s), -1);
 	assert_int_equal(await_exit(pid), 0);
@@ -596,37 +587,27 @@ static void
 who_waits_too_long_is_told(void **state)
 {
 	struct site s;
-	struct http_server_config config;
 	int held, fresh, kept;
 	pid_t pid;
 
 	(void)state;
 	site_open(&s);
-	config = usual_config(&s);
-	config.threads = 1;
-	config.queue_timeout_ms = 10;
-	pid = spawn(&config);
-	kept = dial(&s);
-	ask(kept, true, "/hold", "");
-	await_entered(&s);
-	release(&s);
-	assert_int_equal(hear_pid(kept), pid);
-	held = dial(&s);
-	ask(held, true, "/hold", "");
-	await_entered(&s);
+	s.config.threads = 1;
+	s.config.queue_timeout_ms = 10;
+	pid = spawn(&s);
+	kept = dial_held(&s);
+	let_go(&s, kept, pid);
+	held = dial_held(&s);
 	/* A new connection and a kept one, while the one thread is held. */
 	fresh = dial(&s);
 	ask(fresh, false, "/echo", "new");
 	ask(kept, true, "/echo", "kept");
 	hear_text(fresh, 503, "new");
 	hear_text(kept, 503, "kept");
-	release(&s);
-	assert_int_equal(hear_pid(held), pid);
+	let_go(&s, held, pid);
 	/* All is well again, on the same connections. */
-	ask(kept, true, "/hold", "");
-	await_entered(&s);
-	release(&s);
-	assert_int_equal(hear_pid(kept), pid);
+	hold_by(&s, kept);
+	let_go(&s, kept, pid);
 	stop(pid);
 	close(held);
 	close(fresh);
@@ -642,16 +623,14 @@ static void
 a_busy_process_leaves_requests_to_others(void **state)
 {
 	struct site s;
-	struct http_server_config config;
 	pid_t one, two, busy, pid;
 	int held, fd, i;
 
 	(void)state;
 	site_open(&s);
-	config = usual_config(&s);
-	config.threads = 1;
-	one = spawn(&config);
-	two = spawn(&config);
+	s.config.threads = 1;
+	one = spawn(&s);
+	two = spawn(&s);
 	held = dial(&s);
 	ask(held, false, "/hold", "");
 	busy = await_entered(&s);
@@ -662,8 +641,7 @@ a_busy_process_leaves_requests_to_others(void **state)
 		assert_int_equal(pid, busy == one ? two : one);
 		close(fd);
 	}
-	release(&s);
-	assert_int_equal(hear_pid(held), busy);
+	let_go(&s, held, busy);
 	close(held);
 	stop(one);
 	stop(two);
@@ -677,27 +655,23 @@ descriptors_running_out_end_nothing(void **state)
 	enum { CONNECTIONS = 100 };
 	struct rlimit before, few;
 	struct site s;
-	struct http_server_config config;
 	int fds[CONNECTIONS], i;
 	pid_t pid;
 
 	(void)state;
 	site_open(&s);
-	config = usual_config(&s);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	few = before;
 	few.rlim_cur = 40;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
-	pid = spawn(&config);
+	pid = spawn(&s);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	for (i = 0; i < CONNECTIONS; i++) {
 		fds[i] = dial(&s);
-		ask(fds[i], true, "/echo", "more");
-		hear_text(fds[i], 200, "more");
+		echo(fds[i], "more");
 	}
 	assert_true(fcgi_is_closed(fds[0]));
-	ask(fds[CONNECTIONS - 1], true, "/echo", "newest");
-	hear_text(fds[CONNECTIONS - 1], 200, "newest");
+	echo(fds[CONNECTIONS - 1], "newest");
 	stop(pid);
 	for (i = 0; i < CONNECTIONS; i++)
 		close(fds[i]);
@@ -710,17 +684,14 @@ static void
 signal_finishes_what_is_in_the_air(int number)
 {
 	struct site s;
-	struct http_server_config config;
 	pid_t one, two, going, staying;
 	int held, fd, parked;
 
 	site_open(&s);
-	config = usual_config(&s);
-	one = spawn(&config);
-	two = spawn(&config);
+	one = spawn(&s);
+	two = spawn(&s);
 	held = dial(&s);
-	ask(held, true, "/hold", "");
-	going = await_entered(&s);
+	going = hold_by(&s, held);
 	staying = going == one ? two : one;
 	kill(going, number);
 	/* Each is answered, first by either, then by the one that stays. */
@@ -733,8 +704,7 @@ signal_finishes_what_is_in_the_air(int number)
 	parked = dial(&s);
 	ask(parked, true, "/pid", "");
 	assert_int_equal(hear_pid(parked), staying);
-	release(&s);
-	assert_int_equal(hear_pid(held), going);
+	let_go(&s, held, going);
 	assert_true(fcgi_is_closed(held));
 	assert_int_equal(await_exit(going), 0);
 	/* The socket and the other process are as before. */
@@ -767,29 +737,20 @@ static void
 sigterm_serves_the_queue(void **state)
 {
 	struct site s;
-	struct http_server_config config;
 	int held, queued;
 	pid_t pid;
 
 	(void)state;
-	site_open(&s);
-	config = usual_config(&s);
-	config.threads = 1;
-	pid = spawn(&config);
-	queued = dial(&s);
-	ask(queued, true, "/echo", "");
-	hear_text(queued, 200, "");
-	held = dial(&s);
-	ask(held, true, "/hold", "");
-	await_entered(&s);
+	pid = site_serve(&s, 1);
+	queued = dial_parked(&s);
+	held = dial_held(&s);
 	ask(queued, true, "/echo", "patience");
 	/*
 	 * The signal is handled after the events that came before it, and
 	 * the parked connection's was one.
 	 */
 	kill(pid, SIGTERM);
-	release(&s);
-	assert_int_equal(hear_pid(held), pid);
+	let_go(&s, held, pid);
 	hear_text(queued, 200, "patience");
 	assert_int_equal(await_exit(pid), 0);
 	close(held);
@@ -801,18 +762,14 @@ static void
 the_drain_is_bounded(void **state)
 {
 	struct site s;
-	struct http_server_config config;
 	pid_t pid;
 	int held;
 
 	(void)state;
 	site_open(&s);
-	config = usual_config(&s);
-	config.drain_timeout_ms = 20;
-	pid = spawn(&config);
-	held = dial(&s);
-	ask(held, true, "/hold", "");
-	await_entered(&s);
+	s.config.drain_timeout_ms = 20;
+	pid = spawn(&s);
+	held = dial_held(&s);
 	kill(pid, SIGINT);
 	assert_int_equal(await_exit(pid), UNFINISHED);
 	close(held);
@@ -823,22 +780,20 @@ static void
 what_cannot_start_says_so(void **state)
 {
 	struct site s;
-	struct http_server_config config;
 	struct err err = ERR_INIT;
 	bool all_done;
 	int fd[2];
 
 	(void)state;
 	site_open(&s);
-	config = usual_config(&s);
 	assert_int_equal(pipe(fd), 0);
-	config.listen_fd = fd[0];
-	assert_int_equal(http_server_run(&config, &all_done, &err), -1);
+	s.config.listen_fd = fd[0];
+	assert_int_equal(http_server_run(&s.config, &all_done, &err), -1);
 	assert_int_equal(err.code, ERR_CONFIG);
-	config = usual_config(&s);
-	config.threads = 0;
+	s.config.listen_fd = s.listen_fd;
+	s.config.threads = 0;
 	err_clear(&err);
-	assert_int_equal(http_server_run(&config, &all_done, &err), -1);
+	assert_int_equal(http_server_run(&s.config, &all_done, &err), -1);
 	assert_int_equal(err.code, ERR_CONFIG);
 	close(fd[0]);
 	close(fd[1]);
