@@ -141,6 +141,7 @@ shared_new(void)
 /* ---- flights ------------------------------------------------------------- */
 
 enum { LEASE_MS = 5000, BEAT_MS = LEASE_MS / 5, DEATH_MS = 4 * BEAT_MS };
+enum { RIG_CHUNK_BYTES = 512 * 1024 };
 
 struct flight_rig {
 	struct store_double *d;
@@ -173,7 +174,7 @@ flight_rig_open_chunks(struct flight_rig *r, size_t chunk_bytes)
 static inline void
 flight_rig_open(struct flight_rig *r)
 {
-	flight_rig_open_chunks(r, 512 * 1024);
+	flight_rig_open_chunks(r, RIG_CHUNK_BYTES);
 }
 
 static inline void
@@ -280,6 +281,17 @@ fill_body(char *body, size_t len, uint64_t seed)
 	}
 }
 
+/* Of malloc. */
+static inline char *
+new_body(size_t len, uint64_t seed)
+{
+	char *body = malloc(len);
+
+	assert_non_null(body);
+	fill_body(body, len, seed);
+	return body;
+}
+
 /* A head whose status tells whose it is. */
 static inline void
 give_head(struct flight *f, int status)
@@ -302,20 +314,30 @@ assert_got(const struct got *g, const char *bytes, size_t len)
 		assert_memory_equal(g->bytes.data, bytes, len);
 }
 
-/* A leader and one who follows it. */
+/* A leader, one who follows it, and one who has not entered yet. */
 struct pair {
 	struct flight_rig r;
-	struct flight *leader, *follower;
-	struct got got;
+	struct flight *leader, *follower, *late;
+	struct got got;      /* by the follower */
+	struct got late_got; /* by the late one */
 };
+
+/* Before any of them enters. */
+static inline void
+pair_open_chunks(struct pair *p, size_t chunk_bytes)
+{
+	flight_rig_open_chunks(&p->r, chunk_bytes);
+	got_init(&p->got);
+	got_init(&p->late_got);
+	p->leader = rig_flight(&p->r);
+	p->follower = rig_flight(&p->r);
+	p->late = rig_flight(&p->r);
+}
 
 static inline void
 pair_open(struct pair *p)
 {
-	flight_rig_open(&p->r);
-	got_init(&p->got);
-	p->leader = rig_flight(&p->r);
-	p->follower = rig_flight(&p->r);
+	pair_open_chunks(p, RIG_CHUNK_BYTES);
 	assert_int_equal(flight_enter(p->leader), FLIGHT_LEAD);
 	assert_int_equal(flight_enter(p->follower), FLIGHT_FOLLOW);
 }
@@ -323,8 +345,10 @@ pair_open(struct pair *p)
 static inline void
 pair_close(struct pair *p)
 {
+	flight_free(p->late);
 	flight_free(p->leader);
 	flight_free(p->follower);
+	got_fini(&p->late_got);
 	got_fini(&p->got);
 	flight_rig_close(&p->r);
 }

@@ -151,7 +151,6 @@ static void
 end_with(enum flight_state how, bool head, enum flight_state wanted)
 {
 	struct err err = ERR_INIT;
-	struct flight *next;
 	struct pair p;
 
 	err_set(&err, ERR_UPSTREAM_TIMEOUT, "no byte for %d s", 3);
@@ -172,9 +171,7 @@ end_with(enum flight_state how, bool head, enum flight_state wanted)
 	else
 		assert_got(&p.got, "", 0);
 	/* Nobody joins it any more. */
-	next = rig_flight(&p.r);
-	assert_int_equal(flight_enter(next), FLIGHT_LEAD);
-	flight_free(next);
+	assert_int_equal(flight_enter(p.late), FLIGHT_LEAD);
 	pair_close(&p);
 }
 
@@ -246,19 +243,13 @@ static void
 test_a_long_body_passes_through_a_window(void **state)
 {
 	size_t len = 4 << 20, at, n = 10000;
-	char *body = malloc(len);
-	struct flight *late;
-	struct got stopped;
+	char *body = new_body(len, 9);
 	struct pair p;
 
 	(void)state;
-	assert_non_null(body);
-	fill_body(body, len, 9);
 	pair_open(&p);
 	p.leader->config.max_bytes = 512 * 1024;
-	got_init(&stopped);
-	late = rig_flight(&p.r);
-	assert_int_equal(flight_enter(late), FLIGHT_FOLLOW);
+	assert_int_equal(flight_enter(p.late), FLIGHT_FOLLOW);
 	give_head(p.leader, 200);
 	for (at = 0; at < len; at += n) {
 		n = n < len - at ? n : len - at;
@@ -272,11 +263,9 @@ test_a_long_body_passes_through_a_window(void **state)
 		got_poll(&p.got, p.follower);
 	assert_int_equal(p.got.state, FLIGHT_COMPLETE);
 	assert_got(&p.got, body, len);
-	got_poll(&stopped, late); /* it lags behind the window */
-	assert_int_equal(stopped.state, FLIGHT_DEAD);
-	assert_int_equal(stopped.bytes.len, 0);
-	flight_free(late);
-	got_fini(&stopped);
+	got_poll(&p.late_got, p.late); /* it lags behind the window */
+	assert_int_equal(p.late_got.state, FLIGHT_DEAD);
+	assert_int_equal(p.late_got.bytes.len, 0);
 	free(body);
 	pair_close(&p);
 }
@@ -286,16 +275,11 @@ static void
 test_segments_fit_where_chunks_do(void **state)
 {
 	size_t len = 100 * 1000, i;
-	char *body = malloc(len);
+	char *body = new_body(len, 10);
 	struct pair p;
 
 	(void)state;
-	assert_non_null(body);
-	fill_body(body, len, 10);
-	flight_rig_open_chunks(&p.r, 10 * 1000);
-	got_init(&p.got);
-	p.leader = rig_flight(&p.r);
-	p.follower = rig_flight(&p.r);
+	pair_open_chunks(&p, 10 * 1000);
 	assert_int_equal(flight_enter(p.leader), FLIGHT_LEAD);
 	give_head(p.leader, 200);
 	flight_lead_data(p.leader, body, len);
@@ -315,21 +299,18 @@ test_nobody_joins_past_the_bound(void **state)
 {
 	size_t len = 100 * 1000;
 	char *body = calloc(1, len);
-	struct flight *late;
 	struct pair p;
 
 	(void)state;
 	assert_non_null(body);
 	pair_open(&p);
 	p.leader->config.max_bytes = len;
-	late = rig_flight(&p.r);
 	give_head(p.leader, 200);
 	flight_lead_data(p.leader, body, len);
-	assert_int_equal(flight_enter(late), FLIGHT_FOLLOW);
+	assert_int_equal(flight_enter(p.late), FLIGHT_FOLLOW);
 	flight_lead_data(p.leader, body, 1);
 	run_flight(p.leader, NULL, 0, NULL, NULL, 2 * BEAT_MS);
-	assert_int_equal(flight_enter(late), FLIGHT_LEAD);
-	flight_free(late);
+	assert_int_equal(flight_enter(p.late), FLIGHT_LEAD);
 	free(body);
 	pair_close(&p);
 }

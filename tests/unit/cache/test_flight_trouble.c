@@ -276,17 +276,11 @@ static void
 test_a_restart_in_mid_flight_heals(void **state)
 {
 	size_t len = 200 * 1000;
-	struct flight *late;
-	struct got got;
 	struct pair p;
-	char *body = malloc(len);
+	char *body = new_body(len, 5);
 
 	(void)state;
-	assert_non_null(body);
-	fill_body(body, len, 5);
 	pair_open(&p);
-	got_init(&got);
-	late = rig_flight(&p.r);
 	give_head(p.leader, 200);
 	flight_lead_data(p.leader, body, len / 2);
 	run_flight(p.leader, body, len / 2, &p.got, p.follower, BEAT_MS);
@@ -294,14 +288,12 @@ test_a_restart_in_mid_flight_heals(void **state)
 	flight_lead_data(p.leader, body + len / 2, len / 2);
 	run_flight(p.leader, body, len, &p.got, p.follower, 2 * BEAT_MS);
 	assert_got(&p.got, body, len);
-	assert_int_equal(flight_enter(late), FLIGHT_FOLLOW);
-	run_flight(p.leader, body, len, &got, late, 2 * BEAT_MS);
-	assert_got(&got, body, len);
+	assert_int_equal(flight_enter(p.late), FLIGHT_FOLLOW);
+	run_flight(p.leader, body, len, &p.late_got, p.late, 2 * BEAT_MS);
+	assert_got(&p.late_got, body, len);
 	flight_lead_end(p.leader, FLIGHT_COMPLETE, NULL);
-	got_poll(&got, late);
-	assert_int_equal(got.state, FLIGHT_COMPLETE);
-	flight_free(late);
-	got_fini(&got);
+	got_poll(&p.late_got, p.late);
+	assert_int_equal(p.late_got.state, FLIGHT_COMPLETE);
 	free(body);
 	pair_close(&p);
 }
@@ -311,15 +303,11 @@ static void
 test_a_restart_without_the_bytes_lets_nobody_in(void **state)
 {
 	size_t len = 100 * 1000;
-	struct flight *late;
 	struct pair p;
-	char *body = malloc(len);
+	char *body = new_body(len, 6);
 
 	(void)state;
-	assert_non_null(body);
-	fill_body(body, len, 6);
 	pair_open(&p);
-	late = rig_flight(&p.r);
 	give_head(p.leader, 200);
 	flight_lead_data(p.leader, body, len - 10);
 	run_flight(p.leader, NULL, 0, &p.got, p.follower, 4 * FLIGHT_TICK_MS);
@@ -329,8 +317,7 @@ test_a_restart_without_the_bytes_lets_nobody_in(void **state)
 	flight_lead_data(p.leader, body + len - 10, 10);
 	run_flight(p.leader, NULL, 0, &p.got, p.follower, 4 * FLIGHT_TICK_MS);
 	assert_got(&p.got, body, len);
-	assert_int_equal(flight_enter(late), FLIGHT_LEAD);
-	flight_free(late);
+	assert_int_equal(flight_enter(p.late), FLIGHT_LEAD);
 	free(body);
 	pair_close(&p);
 }
@@ -342,28 +329,21 @@ test_what_is_evicted_comes_back(void **state)
 	static const char *const parts[] = {":lock", ":state", ":head", ":0",
 	    ":1", ":joined"};
 	size_t len = 200 * 1000, i;
-	struct flight *late;
-	struct got got;
 	struct pair p;
-	char *body = malloc(len);
+	char *body = new_body(len, 7);
 
 	(void)state;
-	assert_non_null(body);
-	fill_body(body, len, 7);
 	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		pair_open(&p);
-		got_init(&got);
-		late = rig_flight(&p.r);
 		give_head(p.leader, 200);
 		flight_lead_data(p.leader, body, len);
 		run_flight(p.leader, body, len, &p.got, p.follower, BEAT_MS);
-		assert_int_equal(flight_enter(late), FLIGHT_FOLLOW);
+		assert_int_equal(flight_enter(p.late), FLIGHT_FOLLOW);
 		store_forgets(&p.r, parts[i]);
-		run_flight(p.leader, body, len, &got, late, 3 * BEAT_MS);
-		assert_got(&got, body, len);
-		assert_int_equal(flight_enter(late), FLIGHT_FOLLOW);
-		flight_free(late);
-		got_fini(&got);
+		run_flight(p.leader, body, len, &p.late_got, p.late,
+		    3 * BEAT_MS);
+		assert_got(&p.late_got, body, len);
+		assert_int_equal(flight_enter(p.late), FLIGHT_FOLLOW);
 		pair_close(&p);
 	}
 	free(body);
@@ -373,29 +353,21 @@ static void
 test_lost_bytes_nobody_has_are_death(void **state)
 {
 	size_t len = 200 * 1000;
-	struct flight *late;
-	struct got got;
 	struct pair p;
-	char *body = malloc(len);
+	char *body = new_body(len, 8);
 
 	(void)state;
-	assert_non_null(body);
-	fill_body(body, len, 8);
 	pair_open(&p);
-	got_init(&got);
-	late = rig_flight(&p.r);
 	give_head(p.leader, 200);
 	flight_lead_data(p.leader, body, len);
-	assert_int_equal(flight_enter(late), FLIGHT_FOLLOW);
+	assert_int_equal(flight_enter(p.late), FLIGHT_FOLLOW);
 	store_forgets(&p.r, ":1");
-	run_flight(p.leader, NULL, 0, &got, late, 2 * LEASE_MS);
-	assert_int_equal(got.state, FLIGHT_DEAD);
-	assert_true(got.bytes.len > 0 && got.bytes.len < len);
-	assert_memory_equal(got.bytes.data, body, got.bytes.len);
+	run_flight(p.leader, NULL, 0, &p.late_got, p.late, 2 * LEASE_MS);
+	assert_int_equal(p.late_got.state, FLIGHT_DEAD);
+	assert_true(p.late_got.bytes.len > 0 && p.late_got.bytes.len < len);
+	assert_memory_equal(p.late_got.bytes.data, body, p.late_got.bytes.len);
 	/* The leader has seen that nobody can join it any more. */
-	assert_int_equal(flight_enter(late), FLIGHT_LEAD);
-	flight_free(late);
-	got_fini(&got);
+	assert_int_equal(flight_enter(p.late), FLIGHT_LEAD);
 	free(body);
 	pair_close(&p);
 }
@@ -403,18 +375,15 @@ test_lost_bytes_nobody_has_are_death(void **state)
 static void
 test_without_the_store_there_is_no_flight(void **state)
 {
-	struct flight *f;
 	struct pair p;
 
 	(void)state;
 	pair_open(&p);
 	p.r.d->fail_count = INT32_MAX;
-	f = rig_flight(&p.r);
-	assert_int_equal(flight_enter(f), FLIGHT_ALONE);
+	assert_int_equal(flight_enter(p.late), FLIGHT_ALONE);
 	run_flight(p.leader, NULL, 0, &p.got, p.follower, LEASE_MS);
 	assert_int_equal(p.got.state, FLIGHT_DEAD);
 	assert_int_equal(flight_enter(p.follower), FLIGHT_ALONE);
-	flight_free(f);
 	p.r.found.epoch_known = false;
 	assert_null(flight_new(p.r.cache, "default", p.r.key, &p.r.found,
 	    &p.r.config));
