@@ -342,6 +342,15 @@ pair_open(struct pair *p)
 	assert_int_equal(flight_enter(p->follower), FLIGHT_FOLLOW);
 }
 
+/* The leader has begun a stream with these bytes. */
+static inline void
+pair_open_with(struct pair *p, const char *bytes, size_t len)
+{
+	pair_open(p);
+	give_head(p->leader, 200);
+	flight_lead_data(p->leader, bytes, len);
+}
+
 static inline void
 pair_close(struct pair *p)
 {

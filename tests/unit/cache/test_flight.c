@@ -212,9 +212,7 @@ test_nobody_joins_what_ended_before(void **state)
 	struct pair p;
 
 	(void)state;
-	pair_open(&p);
-	give_head(p.leader, 200);
-	flight_lead_data(p.leader, "old", 3);
+	pair_open_with(&p, "old", 3);
 	flight_put_lock(p.leader, false);
 	flight_be_heir(p.leader, p.leader->id); /* so the lock stays */
 	flight_lead_end(p.leader, FLIGHT_COMPLETE, NULL);

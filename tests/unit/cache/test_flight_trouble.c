@@ -187,9 +187,7 @@ test_clocks_that_differ_only_delay(void **state)
 	struct pair p;
 
 	(void)state;
-	pair_open(&p);
-	give_head(p.leader, 200);
-	flight_lead_data(p.leader, "bytes", 5);
+	pair_open_with(&p, "bytes", 5);
 	flight_lead_tick(p.leader, NULL, 0);
 	rig_skew_ms = 3600 * 1000; /* of the follower's clock */
 	got_poll(&p.got, p.follower);
@@ -207,9 +205,7 @@ test_bytes_of_the_dead_are_not_given_out(void **state)
 	struct pair p;
 
 	(void)state;
-	pair_open(&p);
-	give_head(p.leader, 200);
-	flight_lead_data(p.leader, "bytes", 5);
+	pair_open_with(&p, "bytes", 5);
 	flight_lead_tick(p.leader, NULL, 0);
 	pass_ms(DEATH_MS);
 	flight_follow_begin(p.follower, p.leader->id);
@@ -280,9 +276,7 @@ test_a_restart_in_mid_flight_heals(void **state)
 	char *body = new_body(len, 5);
 
 	(void)state;
-	pair_open(&p);
-	give_head(p.leader, 200);
-	flight_lead_data(p.leader, body, len / 2);
+	pair_open_with(&p, body, len / 2);
 	run_flight(p.leader, body, len / 2, &p.got, p.follower, BEAT_MS);
 	store_forgets(&p.r, "");
 	flight_lead_data(p.leader, body + len / 2, len / 2);
@@ -307,9 +301,7 @@ test_a_restart_without_the_bytes_lets_nobody_in(void **state)
 	char *body = new_body(len, 6);
 
 	(void)state;
-	pair_open(&p);
-	give_head(p.leader, 200);
-	flight_lead_data(p.leader, body, len - 10);
+	pair_open_with(&p, body, len - 10);
 	run_flight(p.leader, NULL, 0, &p.got, p.follower, 4 * FLIGHT_TICK_MS);
 	assert_got(&p.got, body, len - 10);
 	store_forgets(&p.r, "");
@@ -334,9 +326,7 @@ test_what_is_evicted_comes_back(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		pair_open(&p);
-		give_head(p.leader, 200);
-		flight_lead_data(p.leader, body, len);
+		pair_open_with(&p, body, len);
 		run_flight(p.leader, body, len, &p.got, p.follower, BEAT_MS);
 		assert_int_equal(flight_enter(p.late), FLIGHT_FOLLOW);
 		store_forgets(&p.r, parts[i]);
@@ -357,9 +347,7 @@ test_lost_bytes_nobody_has_are_death(void **state)
 	char *body = new_body(len, 8);
 
 	(void)state;
-	pair_open(&p);
-	give_head(p.leader, 200);
-	flight_lead_data(p.leader, body, len);
+	pair_open_with(&p, body, len);
 	assert_int_equal(flight_enter(p.late), FLIGHT_FOLLOW);
 	store_forgets(&p.r, ":1");
 	run_flight(p.leader, NULL, 0, &p.late_got, p.late, 2 * LEASE_MS);
