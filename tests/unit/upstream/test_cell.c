@@ -18,15 +18,23 @@ enum { REST_MS = 1000 };
 
 static const int64_t start_ms = INT64_C(86400) * 1000;
 
+/* Asked once, and failed so. */
+static int64_t
+fail_so(health_cell *cell, const struct cell_failure *failure, int64_t now_ms)
+{
+	struct cell_pass pass;
+
+	assert_true(cell_enter(cell, now_ms, &pass));
+	return cell_failed(cell, &pass, failure, now_ms);
+}
+
 /* A failure of its own accord: a refused connection, say. */
 static int64_t
 let_fail(health_cell *cell, int64_t now_ms)
 {
 	const struct cell_failure failure = {.rest_ms = REST_MS};
-	struct cell_pass pass;
 
-	assert_true(cell_enter(cell, now_ms, &pass));
-	return cell_failed(cell, &pass, &failure, now_ms);
+	return fail_so(cell, &failure, now_ms);
 }
 
 static enum cell_standing
@@ -86,15 +94,12 @@ test_a_long_first_rest(void **state)
 {
 	const struct cell_failure failure = {.rest_ms = 600000};
 	health_cell cell = 0;
-	struct cell_pass pass;
 	int64_t now_ms = start_ms;
 	int i;
 
 	(void)state;
 	for (i = 0; i < 3; i++) {
-		assert_true(cell_enter(&cell, now_ms, &pass));
-		assert_int_equal(cell_failed(&cell, &pass, &failure, now_ms),
-		    600000);
+		assert_int_equal(fail_so(&cell, &failure, now_ms), 600000);
 		now_ms += 600000;
 	}
 }
@@ -104,10 +109,8 @@ strike_at(health_cell *cell, int64_t now_ms)
 {
 	const struct cell_failure failure = {
 	    .strike = true, .rest_ms = REST_MS};
-	struct cell_pass pass;
 
-	assert_true(cell_enter(cell, now_ms, &pass));
-	return cell_failed(cell, &pass, &failure, now_ms);
+	return fail_so(cell, &failure, now_ms);
 }
 
 static int64_t
@@ -141,11 +144,9 @@ fail_asking(health_cell *cell, int64_t retry_after_ms)
 {
 	const struct cell_failure failure = {
 	    .rest_ms = REST_MS, .retry_after_ms = retry_after_ms};
-	struct cell_pass pass;
 
 	*cell = 0;
-	assert_true(cell_enter(cell, start_ms, &pass));
-	return cell_failed(cell, &pass, &failure, start_ms);
+	return fail_so(cell, &failure, start_ms);
 }
 
 static void
