@@ -9,6 +9,8 @@
  */
 #include "cache/replay.h"
 
+#include "pass_event.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,14 +23,6 @@ struct reads {
 	size_t n;
 	size_t whole[READS_MAX];
 };
-
-static int
-pass(void *arg, const struct sse_event *event)
-{
-	(void)arg;
-	(void)event;
-	return 0;
-}
 
 /* Read a body in steps, as a recorder does. */
 static void
@@ -43,7 +37,7 @@ read_body(struct reads *reads, struct timeline *t, const uint8_t *lengths,
 		n = len - at;
 		if (i + 1 < reads->n && lengths[i] < n)
 			n = lengths[i];
-		if (sse_parser_feed(&p, body + at, n, pass, NULL) != 0)
+		if (sse_parser_feed(&p, body + at, n, pass_event, NULL) != 0)
 			abort();
 		at += n;
 		reads->whole[i] = p.whole;

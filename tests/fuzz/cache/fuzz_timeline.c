@@ -8,18 +8,12 @@
  */
 #include "cache/replay.h"
 
+#include "pass_event.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static int
-pass(void *arg, const struct sse_event *event)
-{
-	(void)arg;
-	(void)event;
-	return 0;
-}
 
 static void
 write_again(const char *times, size_t len)
@@ -50,7 +44,7 @@ follow_plan(struct replay *r, const char *body, size_t len)
 		    step.due_us <= last.due_us)
 			abort();
 		if (sse_parser_feed(&p, body + last.until,
-		    step.until - last.until, pass, NULL) != 0)
+		    step.until - last.until, pass_event, NULL) != 0)
 			abort();
 		if (step.until < len && !sse_parser_at_boundary(&p))
 			abort();
