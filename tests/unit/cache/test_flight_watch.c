@@ -196,26 +196,18 @@ test_what_is_lost_comes_again(void **state)
 static void
 test_nobody_is_handed_what_was_before_him(void **state)
 {
-	struct got early, late;
-	struct flight *f;
 	struct pair p;
 
 	(void)state;
 	pair_open(&p);
-	got_init(&early);
-	got_init(&late);
-	f = rig_flight(&p.r);
-	got_poll(&early, p.follower);
-	assert_int_equal(early.status, 0);
+	got_poll(&p.got, p.follower);
+	assert_int_equal(p.got.status, 0);
 	give_head(p.leader, 200);
 	flight_lead_tick(p.leader, NULL, 0);
 	/* No time has passed, but this one enters now. */
-	assert_int_equal(flight_enter(f), FLIGHT_FOLLOW);
-	got_poll(&late, f);
-	assert_int_equal(late.status, 200);
-	flight_free(f);
-	got_fini(&early);
-	got_fini(&late);
+	assert_int_equal(flight_enter(p.late), FLIGHT_FOLLOW);
+	got_poll(&p.late_got, p.late);
+	assert_int_equal(p.late_got.status, 200);
 	pair_close(&p);
 }
 
