@@ -102,6 +102,7 @@ forward_ask(struct exchange *x, bool cached_format,
 	    http_headers_get(&x->request.headers, "anthropic-version") != NULL;
 	request.method = x->request.method;
 	request.path = x->request.path;
+	request.caller = x->scope;
 	request.query = x->request.query;
 	request.headers = &headers;
 	request.watch_fd = http_conn_watch_fd(x->conn);

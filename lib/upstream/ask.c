@@ -129,13 +129,24 @@ release(struct try *t)
 	return pass_head_on(t, &t->headers);
 }
 
-/* It failed at this request alone: no matter of the others. */
+/*
+ * The caller's own limit, by the caller's own credential: it is left out for
+ * that caller alone.
+ */
 static void
-note_refusal(struct try *t)
+note_limit(struct try *t, int64_t asked_ms)
 {
+	const uint8_t *caller = t->asking->request->caller;
+	int64_t rest_ms = t->upstream->rest_ms;
+
 	t->failed = t->decided = true;
 	health_add(&t->slot->failures[HEALTH_STATUS]);
 	cell_undecided(&t->slot->cell, &t->pass, now_ms());
+	if (asked_ms > CELL_ASKED_MAX_MS)
+		asked_ms = CELL_ASKED_MAX_MS;
+	if (caller != NULL)
+		health_limit(t->asking->choice.health, t->upstream, caller,
+		    now_ms() + (asked_ms > rest_ms ? asked_ms : rest_ms));
 }
 
 static void
@@ -144,13 +155,12 @@ note_status(struct try *t, const struct http_headers *headers)
 	int64_t asked_ms;
 	char words[128];
 
-	/* The caller's own limit, by the caller's own credential. */
-	if (t->status == 429 && t->upstream->credential == NULL) {
-		note_refusal(t);
-		return;
-	}
 	asked_ms = retry_after_ms(http_headers_get(headers, "Retry-After"),
 	    clock_wall_ms());
+	if (t->status == 429 && t->upstream->credential == NULL) {
+		note_limit(t, asked_ms);
+		return;
+	}
 	snprintf(words, sizeof(words), "upstream %.80s answered %d",
 	    t->upstream->name, t->status);
 	note_failure(t, HEALTH_STATUS, asked_ms, words);
@@ -346,6 +356,7 @@ upstream_ask(struct upstream_pool *pool, struct upstream_health *health,
 	int rc = -1;
 
 	choice_init(&a.choice, health, group);
+	a.choice.caller = request->caller;
 	while (try_next(&a, &rc, err))
 		continue;
 	return rc;

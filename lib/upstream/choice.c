@@ -55,6 +55,28 @@ note_out(struct scene *s, size_t i)
 		*soonest = (int)i;
 }
 
+/*
+ * How a member stands for this caller, who may be limited at one that knows
+ * it by its own credentials.
+ */
+static struct cell_view
+view_of(const struct choice *c, size_t i, int64_t now_ms)
+{
+	const struct conf_upstream *member = c->group->member[i];
+	struct cell_view view = cell_look(cell_of(c, i), now_ms);
+	int64_t until_ms;
+
+	if (c->caller == NULL || member->credential != NULL ||
+	    view.standing == CELL_OUT)
+		return view;
+	until_ms = health_limited_until(c->health, member, c->caller);
+	/* A time far off is that of a clock before a reboot. */
+	if (until_ms > now_ms && until_ms - now_ms <= CELL_ASKED_MAX_MS)
+		view = (struct cell_view){.standing = CELL_OUT, .asked = true,
+		    .until_ms = until_ms};
+	return view;
+}
+
 static void
 look(const struct choice *c, int64_t now_ms, struct scene *s)
 {
@@ -66,7 +88,7 @@ look(const struct choice *c, int64_t now_ms, struct scene *s)
 	for (i = 0; i < c->group->count; i++) {
 		if (c->tried & bit(i))
 			continue;
-		s->view[i] = cell_look(cell_of(c, i), now_ms);
+		s->view[i] = view_of(c, i, now_ms);
 		if (s->view[i].standing != CELL_OUT)
 			note_present(s, i, c->group->member[i]->priority);
 		else

@@ -10,6 +10,8 @@
 struct choice {
 	const struct upstream_health *health;
 	const struct upstream_group *group;
+	const uint8_t *caller; /* digest of its credentials; NULL: no matter.
+				  To be set after choice_init. */
 	uint64_t tried;      /* a bit a member */
 	int64_t priority;    /* that turn was drawn for */
 	uint64_t turn;

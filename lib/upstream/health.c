@@ -107,6 +107,43 @@ health_next_turn(const struct upstream_health *h,
 	return atomic_fetch_add(&h->table->other_turns, 1);
 }
 
+/* ---- callers' own limits ------------------------------------------ */
+
+/* A limit's word: so many bits of time in milliseconds, the rest a tag. */
+enum { LIMIT_TIME_BITS = 42 };
+
+static const uint64_t limit_time = (UINT64_C(1) << LIMIT_TIME_BITS) - 1;
+
+static uint64_t
+who(const struct conf_upstream *upstream, const uint8_t caller[DIGEST_BYTES])
+{
+	uint64_t id = id_of(upstream);
+
+	return hash(hash(hash_start, caller, DIGEST_BYTES), &id, sizeof(id));
+}
+
+void
+health_limit(const struct upstream_health *h,
+    const struct conf_upstream *upstream, const uint8_t caller[DIGEST_BYTES],
+    int64_t until_ms)
+{
+	uint64_t id = who(upstream, caller);
+
+	atomic_store(&h->table->limits[id % HEALTH_LIMITS],
+	    (id & ~limit_time) | ((uint64_t)until_ms & limit_time));
+}
+
+int64_t
+health_limited_until(const struct upstream_health *h,
+    const struct conf_upstream *upstream, const uint8_t caller[DIGEST_BYTES])
+{
+	uint64_t id = who(upstream, caller);
+	uint64_t word = atomic_load(&h->table->limits[id % HEALTH_LIMITS]);
+
+	return (word & ~limit_time) != (id & ~limit_time) ? 0
+	    : (int64_t)(word & limit_time);
+}
+
 /* ---- opening ------------------------------------------------------ */
 
 static int

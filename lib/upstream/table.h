@@ -8,6 +8,7 @@
 #ifndef UPSTREAM_TABLE_H
 #define UPSTREAM_TABLE_H
 
+#include "base/digest.h"
 #include "base/shared_file.h"
 #include "upstream/cell.h"
 #include "upstream/group.h"
@@ -42,13 +43,19 @@ struct health_turn {
 	_Atomic uint64_t count;
 };
 
-enum { HEALTH_SLOTS = 512, HEALTH_TURNS = 512 };
+enum { HEALTH_SLOTS = 512, HEALTH_TURNS = 512, HEALTH_LIMITS = 4096 };
 
 struct health_table {
 	struct shared_file_head head;
 	struct health_slot slots[HEALTH_SLOTS];
 	struct health_turn turns[HEALTH_TURNS];
 	_Atomic uint64_t other_turns; /* of those that found no room */
+	/*
+	 * Callers that are limited at an upstream which knows them by their
+	 * own credentials, each at the place its hash falls to: a part of
+	 * that hash, and until when. A newer one takes an older one's place.
+	 */
+	_Atomic uint64_t limits[HEALTH_LIMITS];
 };
 
 struct upstream_health {
@@ -69,6 +76,18 @@ struct health_slot *health_slot_of(const struct upstream_health *h,
  */
 uint64_t health_next_turn(const struct upstream_health *h,
     const struct upstream_group *group, int64_t priority);
+
+/*
+ * A caller, by a digest of its credentials, is not to be sent to an upstream
+ * until then, by cell.h's clock. Any thread, any process.
+ */
+void health_limit(const struct upstream_health *h,
+    const struct conf_upstream *upstream, const uint8_t caller[DIGEST_BYTES],
+    int64_t until_ms);
+
+/* Until when; at or before now_ms: it may be. Any thread, any process. */
+int64_t health_limited_until(const struct upstream_health *h,
+    const struct conf_upstream *upstream, const uint8_t caller[DIGEST_BYTES]);
 
 /* Count one more. Any thread, any process. */
 static inline void

@@ -48,6 +48,8 @@ struct upstream_request {
 	 * x-api-key and api-key are not either.
 	 */
 	const struct http_headers *headers;
+	const uint8_t *caller; /* digest of the caller's credentials, for
+				  limits of its own; or NULL */
 	bool anthropic;      /* it is in Anthropic's format, see key_header */
 	bool identity;       /* ask for no content coding */
 	const char *body;    /* a whole body that can be sent again, or NULL */
@@ -136,8 +138,8 @@ int upstream_perform(struct upstream_pool *pool,
  * While another could yet be asked, head() waits for the first byte of the
  * body, but no longer than request->hold_ms: then no other will be asked.
  *
- * How each try went is noted in health, but that 429 to a caller's own
- * credential is not held against an upstream. As upstream_perform else;
+ * How each try went is noted in health; 429 to a caller's own credential
+ * for that caller alone. As upstream_perform else;
  * report is of the last try.
  */
 int upstream_ask(struct upstream_pool *pool, struct upstream_health *health,
