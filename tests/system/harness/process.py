@@ -1,6 +1,8 @@
 """Starting programs, waiting for conditions, stopping by pid."""
 
+import itertools
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -25,10 +27,22 @@ def clean_env():
             if not k.startswith("REPRISE_")}
 
 
+# Below those that the system gives to outgoing connections, and from
+# another one in each process: several test processes run at a time.
+PORTS = itertools.chain(range(random.SystemRandom().randrange(10000, 32000),
+                              32000),
+                        itertools.cycle(range(10000, 32000)))
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """One that nothing is bound to, and that was not given out before."""
+    for port in PORTS:
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
 
 
 def connects(address):
