@@ -91,6 +91,21 @@ def stage(theatre):
     theatre.reset()
 
 
+@pytest.fixture(scope="module")
+def pair(own_memcached, theatre, demo):
+    """Files that want another have one of their own."""
+    with Pair(own_memcached, theatre, demo) as p:
+        yield p
+
+
+@pytest.fixture(scope="module")
+def shared(own_memcached, theatre, demo):
+    """A pool whose callers share their answers."""
+    with Pair(own_memcached, theatre, demo, {"cache.scope": "shared",
+              "cache.namespace": "shared"}) as p:
+        yield p
+
+
 @pytest.fixture
 def crowd():
     with Crowd() as c:

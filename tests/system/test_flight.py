@@ -102,8 +102,7 @@ def test_half_an_event_is_passed_on_too(pair, stage, crowd, question):
     call.head()
     for at in range(0, 600, 37):
         call.send(call.full[at:at + 37])
-        crowd.until(lambda: all(m.body == call.sent for m in [lead, *late]),
-                    "the piece")
+        crowd.until_have([lead, *late], call, "the piece")
     call.send(call.full[len(call.sent):]).end()
     crowd.finish()
     assert {m.body for m in crowd.members} == {call.full}
@@ -115,18 +114,15 @@ def test_streams_of_every_format(pair, stage, crowd, question, fmt):
     lead, call = pair.lead(crowd, fmt, question)
     early = pair.follow(crowd, fmt, question, count=2)
     call.head().say(2)
-    crowd.until(lambda: all(m.body == call.sent for m in [lead, *early]),
-                "the first events")
+    crowd.until_have([lead, *early], call, "the first events")
     late = pair.follow(crowd, fmt, question, count=2)
-    crowd.until(lambda: all(m.body == call.sent for m in late),
-                "what was there")
+    crowd.until_have(late, call, "what was there")
     call.play()
     for member in crowd.finish():
         assert (member.status, member.clean) == (200, True)
         assert member.body == call.full and fmt.ended in member.body
         assert member.header("Content-Type") == lead.header("Content-Type")
-    for follower in early + late:
-        assert_live(follower)
+    assert_live(*early + late)
     assert stage.calls == [call]
     assert pair.near.record(lead)["not_stored"] is None
     hit = pair.far.ask(fmt, question, True)
@@ -147,8 +143,7 @@ def test_json_of_every_format(pair, stage, crowd, question, fmt, length):
         assert member.header("Content-Type") == "application/json"
         assert fmt.text(member.body, False) == fmt.text(call.full, False)
         assert not fmt.exact or member.body == call.full
-    for follower in followers:
-        assert_live(follower)
+    assert_live(*followers)
     assert late[0].header("X-Cache") in ("HIT (live)", "HIT (exact)")
     assert stage.calls == [call]
 
@@ -228,14 +223,12 @@ def test_what_may_not_be_stored_is_for_those_who_follow(
     lead, call = pair.lead(crowd, CHAT, question, demo=knobs)
     call.head().say(2)
     followers = pair.follow(crowd, CHAT, question, demo=knobs)
-    crowd.until(lambda: all(f.body == call.sent for f in followers),
-                "the first events")
+    crowd.until_have(followers, call, "the first events")
     call.play()
     for member in crowd.finish():
         assert (member.status, member.clean) == (200, True)
         assert member.body == call.full
-    for follower in followers:
-        assert_live(follower)
+    assert_live(*followers)
     assert stage.calls == [call]
     assert pair.near.record(lead)["not_stored"] is not None
     assert_asked_anew(pair, stage, crowd, question)
@@ -247,8 +240,7 @@ def test_a_stream_that_breaks_off_does_so_for_all(pair, stage, crowd,
     lead, call = pair.lead(crowd, fmt, question)
     call.head().say(2)
     followers = pair.follow(crowd, fmt, question)
-    crowd.until(lambda: all(f.body == call.sent for f in followers),
-                "the first events")
+    crowd.until_have(followers, call, "the first events")
     call.cut()
     for member in crowd.finish():
         assert (member.status, member.clean) == (200, True)

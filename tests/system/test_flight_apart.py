@@ -6,27 +6,11 @@ import subprocess
 import pytest
 
 from harness import FORMATS, Pair, mode_name
-from harness.flights import assert_live
+from harness.flights import ALICE, BOB, assert_live
 from harness.process import clean_env
 from harness.workspace import BUILD
 
 CHAT = FORMATS[0]
-ALICE, BOB = ({"Authorization": "Bearer sk-" + name}
-              for name in ("alice-0123456789", "bob-0123456789"))
-
-
-@pytest.fixture(scope="module")
-def pair(own_memcached, theatre, demo):
-    with Pair(own_memcached, theatre, demo) as p:
-        yield p
-
-
-@pytest.fixture(scope="module")
-def shared(own_memcached, theatre, demo):
-    """A pool whose callers share their answers."""
-    with Pair(own_memcached, theatre, demo, {"cache.scope": "shared",
-              "cache.namespace": "shared"}) as p:
-        yield p
 
 
 def assert_apart(pair, stage, crowd, question, one, other, stream=True):

@@ -4,6 +4,7 @@ stands still, its client leaves, memcached goes away. Every request ends,
 with the right answer or with one that is seen to be broken.
 """
 
+import contextlib
 import os
 import signal
 
@@ -149,7 +150,7 @@ def test_killed_in_mid_stream(pair, stage, crowd, question, fmt):
     lead, call = pair.lead(crowd, fmt, question)
     call.head().say(3)
     others = pair.follow(crowd, fmt, question)
-    crowd.until(lambda: all(m.body == call.sent for m in others), "events")
+    crowd.until_have(others, call)
     kill_leader(call, pair)
     crowd.finish()
     assert_no_answer(lead)
@@ -187,13 +188,7 @@ def test_killed_in_mid_json(pair, stage, crowd, question, fmt):
 def test_stands_still_for_longer_than_the_lease(pair, stage, crowd,
                                                 question, pieces):
     lead, call = pair.lead(crowd, CHAT, question)
-    if pieces > 0:
-        call.head().say(pieces)
-        others = pair.follow(crowd, CHAT, question)
-        crowd.until(lambda: all(m.body == call.sent for m in others),
-                    "events")
-    else:
-        others = pair.waiting(crowd, CHAT, question)
+    others = pair.join(crowd, CHAT, question, call, pieces)
     pid = kill_leader(call, pair, signal.SIGSTOP)
     try:
         if pieces > 0:
@@ -226,12 +221,11 @@ def test_its_client_leaves_and_it_goes_on(pair, stage, crowd, question):
     lead, call = pair.lead(crowd, CHAT, question)
     call.head().say(3)
     others = pair.follow(crowd, CHAT, question, count=2)
-    crowd.until(lambda: all(m.body == call.sent for m in [lead, *others]),
-                "events")
+    crowd.until_have([lead, *others], call)
     name = lead.header("X-Request-Id")
     crowd.leave(lead)
     call.say(3)
-    crowd.until(lambda: all(m.body == call.sent for m in others), "more")
+    crowd.until_have(others, call, "more")
     late = pair.follow(crowd, CHAT, question, count=1)
     call.play()
     crowd.finish()
@@ -250,18 +244,12 @@ def test_cancel_with_followers(cancelling, stage, crowd, question, pieces):
     """They get it all, by the one call."""
     pair = cancelling
     lead, call = pair.lead(crowd, CHAT, question)
-    if pieces:
-        call.head().say(pieces)
-        others = pair.follow(crowd, CHAT, question)
-        crowd.until(lambda: all(m.body == call.sent for m in others),
-                    "events")
-    else:
-        others = pair.waiting(crowd, CHAT, question)
+    others = pair.join(crowd, CHAT, question, call, pieces)
     crowd.leave(lead)
     if not pieces:
         call.head()
     call.say(2)
-    crowd.until(lambda: all(m.body == call.sent for m in others), "more")
+    crowd.until_have(others, call, "more")
     call.play()
     crowd.finish()
     for member in others:
@@ -285,8 +273,7 @@ def test_cancel_without_followers(cancelling, stage, crowd, question,
     others = []
     if followed and pieces:
         others = pair.follow(crowd, CHAT, question)
-        crowd.until(lambda: all(m.body == call.sent for m in others),
-                    "events")
+        crowd.until_have(others, call)
     elif followed:
         others = pair.waiting(crowd, CHAT, question)
     for member in [lead, *others]:
@@ -295,19 +282,19 @@ def test_cancel_without_followers(cancelling, stage, crowd, question,
     assert stage.calls == [call]
 
 
+@contextlib.contextmanager
 def trouble(memcached, what):
-    """What may befall memcached; the way back, if there is one to go."""
-    if what == "killed":
-        memcached.kill()
-        return memcached.start
-    if what == "stopped":
-        memcached.stop()
-        return memcached.cont
-    if what == "restarted":
-        memcached.restart()
-    else:
-        memcached.flush()
-    return None
+    """What may befall memcached. Gives whether it is away within."""
+    begin, end = {"killed": (memcached.kill, memcached.start),
+                  "stopped": (memcached.stop, memcached.cont),
+                  "restarted": (memcached.restart, None),
+                  "flushed": (memcached.flush, None)}[what]
+    begin()
+    try:
+        yield end is not None
+    finally:
+        if end:
+            end()
 
 
 TROUBLES = ["killed", "stopped", "restarted", "flushed"]
@@ -323,15 +310,11 @@ def test_memcached_before_the_first_byte(fragile, stage, crowd, question,
     lead, call = fragile.lead(crowd, fmt, question, stream)
     others = fragile.waiting(crowd, fmt, question, stream)
     stage.script = lambda c: c.play_all()
-    back = trouble(fragile.memcached, what)
-    try:
-        if what in ("killed", "stopped"):
+    with trouble(fragile.memcached, what) as away:
+        if away:
             crowd.until(lambda: all(m.ended for m in others), "their end")
         call.play_all()
         crowd.finish()
-    finally:
-        if back:
-            back()
     for member in [lead, *others]:
         assert (member.status, member.clean) == (200, True)
         assert member.body in stage.bodies()
@@ -346,17 +329,12 @@ def test_memcached_in_mid_stream(fragile, stage, crowd, question, fmt,
     lead, call = fragile.lead(crowd, fmt, question)
     call.head().say(3)
     others = fragile.follow(crowd, fmt, question)
-    crowd.until(lambda: all(m.body == call.sent for m in [lead, *others]),
-                "events")
-    back = trouble(fragile.memcached, what)
-    try:
-        if what in ("killed", "stopped"):
+    crowd.until_have([lead, *others], call)
+    with trouble(fragile.memcached, what) as away:
+        if away:
             crowd.until(lambda: all(m.ended for m in others), "their end")
         call.play()
         crowd.finish()
-    finally:
-        if back:
-            back()
     assert (lead.body, lead.clean) == (call.full, True)
     for member in others:
         assert_right_or_broken(fmt, member, [call.full])
@@ -372,13 +350,13 @@ def test_what_memcached_lost_is_written_again(fragile, stage, crowd,
     lead, call = fragile.lead(crowd, CHAT, question)
     call.head().say(3)
     others = fragile.follow(crowd, CHAT, question)
-    crowd.until(lambda: all(m.body == call.sent for m in others), "events")
-    trouble(fragile.memcached, what)
-    call.say(3)
-    crowd.until(lambda: all(m.body == call.sent or m.ended for m in others),
-                "more events")
-    call.play()
-    crowd.finish()
+    crowd.until_have(others, call)
+    with trouble(fragile.memcached, what):
+        call.say(3)
+        crowd.until(lambda: all(m.body == call.sent or m.ended
+                                for m in others), "more events")
+        call.play()
+        crowd.finish()
     for member in [lead, *others]:
         assert (member.body, member.clean) == (call.full, True)
     assert stage.calls == [call]

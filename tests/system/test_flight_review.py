@@ -12,27 +12,11 @@ import uuid
 import pytest
 
 from harness import FORMATS, Nginx, Pair, mode_name
-from harness.flights import assert_live
+from harness.flights import ALICE, BOB, assert_live
 
 CHAT = FORMATS[0]
 EMBEDDINGS = next(f for f in FORMATS if f.name == "embeddings")
-ALICE, BOB = ({"Authorization": "Bearer sk-" + name}
-              for name in ("alice-0123456789", "bob-0123456789"))
 BEAT = b": heartbeat\n\n"
-
-
-@pytest.fixture(scope="module")
-def pair(own_memcached, theatre, demo):
-    with Pair(own_memcached, theatre, demo) as p:
-        yield p
-
-
-@pytest.fixture(scope="module")
-def shared(own_memcached, theatre, demo):
-    """A pool whose callers share their answers."""
-    with Pair(own_memcached, theatre, demo, {"cache.scope": "shared",
-              "cache.namespace": "shared"}) as p:
-        yield p
 
 
 @pytest.fixture(scope="module")
@@ -95,8 +79,7 @@ def test_a_redirection_leads_all_to_the_same_place(pair, stage, crowd,
     for member in crowd.finish():
         assert member.status == status
         assert member.header("Location") == "https://other.example/v2"
-    for member in others:
-        assert_live(member)
+    assert_live(*others)
     assert stage.calls == [call]
 
 
@@ -110,8 +93,7 @@ def test_no_content_has_no_length(pair, stage, crowd, question):
         assert (member.status, member.body) == (204, b"")
         assert member.header("Content-Length") is None
         assert member.header("X-Odd") == "1"
-    for member in others:
-        assert_live(member)
+    assert_live(*others)
 
 
 def test_headers_about_bytes_that_were_taken_out(own_memcached, theatre,
@@ -211,8 +193,7 @@ def test_to_the_same_caller_it_is_one(pair, stage, crowd, question):
     call.fail(200, b'{"error":{"message":"no"}}')
     for member in crowd.finish():
         assert (member.status, member.body) == (200, call.sent)
-    for member in others:
-        assert_live(member)
+    assert_live(*others)
     assert stage.calls == [call]
 
 
@@ -244,8 +225,7 @@ def test_a_leader_whose_client_pauses(small, stage, crowd, question):
     go.set()
     crowd.finish()
     call = stage.calls[0]
-    for member in others:
-        assert_live(member)
+    assert_live(*others)
     for member in [lead, *others]:
         assert member.clean and member.body.replace(BEAT, b"") == call.sent
     assert stage.calls == [call]
@@ -316,8 +296,7 @@ def test_json_longer_than_may_be_stored(small, stage, crowd, question):
     for member in crowd.finish():
         assert (member.status, member.clean) == (200, True)
         assert member.body == call.sent
-    for member in others:
-        assert_live(member)
+    assert_live(*others)
 
 
 def test_long_json_that_breaks_off(small, stage, crowd, question):
@@ -343,8 +322,7 @@ def test_an_empty_answer(pair, stage, crowd, question, stream):
     for member in crowd.finish():
         assert (member.status, member.clean) == (200, True)
         assert member.body == b""
-    for member in others:
-        assert_live(member)
+    assert_live(*others)
     assert stage.calls == [call]
 
 
@@ -367,8 +345,7 @@ def test_no_beat_inside_an_event_that_is_followed(small, stage, crowd,
     others = small.waiting(crowd, CHAT, question)
     pieces = call.answer().pieces
     call.head().send(pieces[0] + pieces[1][:9])
-    crowd.until(lambda: all(m.body == call.sent for m in crowd.members),
-                "half an event")
+    crowd.until_have(crowd.members, call, "half an event")
     crowd.at(2.0, lambda: call.send(pieces[1][9:]))
     crowd.until(lambda: call.sent.endswith(pieces[1]), "the other half")
     crowd.until(lambda: all(BEAT in m.body for m in crowd.members), "beats")
@@ -388,13 +365,7 @@ def test_a_leader_that_is_stopped(own_memcached, theatre, stage, demo, crowd,
             "flight.lease": "10m", "server.drain_timeout": "0",
             "cache.namespace": "stopped"}) as pair:
         lead, call = pair.lead(crowd, CHAT, question)
-        if pieces:
-            call.head().say(pieces)
-            others = pair.follow(crowd, CHAT, question)
-            crowd.until(lambda: all(m.body == call.sent for m in others),
-                        "events")
-        else:
-            others = pair.waiting(crowd, CHAT, question)
+        others = pair.join(crowd, CHAT, question, call, pieces)
         os.kill(call.worker(pair.near.pids()), signal.SIGTERM)
         if not pieces:
             heir = stage.next("a call of the one who takes over")

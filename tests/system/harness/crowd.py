@@ -89,6 +89,10 @@ class Crowd:
                                                      len(self.members)))
             self.turn(0.01)
 
+    def until_have(self, members, call, what="events"):
+        """Read until these have all that their call has sent."""
+        self.until(lambda: all(m.body == call.sent for m in members), what)
+
     def finish(self, patience_s=PATIENCE):
         """Read until every one has ended; returns them all."""
         end = time.monotonic() + patience_s

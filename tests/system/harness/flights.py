@@ -10,11 +10,14 @@ from .site import Site
 # Memcached answers, however busy the machine is.
 PATIENT = {"cache.timeout": "5s"}
 COLLAPSED = "reprise; fwd=miss; collapsed"
+ALICE, BOB = ({"Authorization": "Bearer sk-" + name}
+              for name in ("alice-0123456789", "bob-0123456789"))
 
 
-def assert_live(response):
-    assert response.header("X-Cache") == "HIT (live)"
-    assert response.header("Cache-Status") == COLLAPSED
+def assert_live(*responses):
+    for response in responses:
+        assert response.header("X-Cache") == "HIT (live)"
+        assert response.header("Cache-Status") == COLLAPSED
 
 
 def in_air(site):
@@ -87,3 +90,12 @@ class Pair(contextlib.ExitStack):
         wait_until(lambda: polls(self.memcached) > asked,
                    what="followers to ask for news")
         return out
+
+    def join(self, crowd, fmt, question, call, pieces):
+        """Others in a stream before its head, or after so many pieces."""
+        if not pieces:
+            return self.waiting(crowd, fmt, question)
+        call.head().say(pieces)
+        others = self.follow(crowd, fmt, question)
+        crowd.until_have(others, call)
+        return others
