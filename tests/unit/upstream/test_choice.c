@@ -164,6 +164,46 @@ count_firsts(const struct fixture *f, size_t n, unsigned count[MEMBERS])
 		count[first(f, start_ms) - 'a']++;
 }
 
+/* Who is asked first for a caller. */
+static char
+first_for(const struct fixture *f, const uint8_t caller[DIGEST_BYTES],
+    int64_t now_ms)
+{
+	struct cell_pass pass;
+	struct choice c;
+
+	choice_init(&c, f->health, &f->group);
+	c.caller = caller;
+	return f->group.member[choice_next(&c, now_ms, &pass)]->name[0];
+}
+
+static void
+test_a_callers_own_limit(void **state)
+{
+	static const uint8_t poor[DIGEST_BYTES] = {1}, rich[DIGEST_BYTES] = {2};
+	const int64_t until_ms = start_ms + 5000;
+	struct fixture *f = *state;
+	char key[] = "a key";
+
+	for (size_t i = 0; i < MEMBERS; i++)
+		f->list[i].priority = (int64_t)i;
+	regroup(f);
+	health_limit(f->health, &f->list[0], poor, until_ms);
+	assert_int_equal(first_for(f, poor, start_ms), 'b');
+	assert_int_equal(first_for(f, poor, until_ms - 1), 'b');
+	assert_int_equal(first_for(f, poor, until_ms), 'a');
+	assert_int_equal(first_for(f, rich, start_ms), 'a');
+	assert_int_equal(first_for(f, NULL, start_ms), 'a');
+	/* By a key of ours, it knows nothing of callers. */
+	f->list[0].credential = key;
+	assert_int_equal(first_for(f, poor, start_ms), 'a');
+	f->list[0].credential = NULL;
+	/* From before a reboot. */
+	health_limit(f->health, &f->list[0], poor,
+	    start_ms + 2 * CELL_ASKED_MAX_MS);
+	assert_int_equal(first_for(f, poor, start_ms), 'a');
+}
+
 static void
 test_priorities(void **state)
 {
@@ -526,6 +566,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(test_a_callers_own_limit),
 		TEST(test_priorities),
 		TEST(test_each_once),
 		TEST(test_exact_shares),
