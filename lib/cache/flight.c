@@ -64,6 +64,7 @@ flight_free(struct flight *f)
 	if (f == NULL)
 		return;
 	flight_lead_end(f, FLIGHT_ABANDONED, NULL);
+	flight_lead_tidy(f);
 	if (f->part == PART_FOLLOWS && f->follow.told == FLIGHT_DEAD)
 		flight_let_go(f);
 	flight_lead_fini(&f->lead);

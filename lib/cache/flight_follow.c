@@ -13,7 +13,7 @@ enum {
 	WAIT_MAX_MS = 100,
 	WAIT_DOWN_MS = 250,
 	WAIT_NEWS_MS = 20,        /* after news */
-	JOINED_S = 3,
+	JOINED_S = FLIGHT_LASTING_S, /* it tells that somebody has followed */
 	FRESH_SLACK_MS = 500,     /* or a beat, if that is less */
 	GAP_US = 300 * 1000       /* between polls, counted as watching */
 };

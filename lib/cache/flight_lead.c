@@ -406,24 +406,34 @@ flight_lead_tick(struct flight *f, const char *kept_bytes, size_t kept_len)
 		publish(f);
 }
 
+/* The number that followers renew. Whether there is one. */
+static bool
+read_joined(struct flight *f, uint64_t *number, bool *down)
+{
+	char name[NAMES_BYTES];
+	struct store_value v = {.name = name};
+	bool read;
+
+	names_flight(name, f->names.manifest, f->id, "joined");
+	*down = store_get(f->store, f->names.manifest, &v, 1,
+	    RECORD_HEAD_MAX) == STORE_DOWN;
+	read = v.result == STORE_OK && record_mark_read(v.data, v.len,
+	    RECORD_JOINED, f->id, number);
+	free(v.data);
+	return read;
+}
+
 bool
 flight_lead_followed(struct flight *f)
 {
 	struct flight_joined *j = &f->lead.joined;
-	char name[NAMES_BYTES];
-	struct store_value v = {.name = name};
 	int64_t now_us = f->clock->steady_us();
 	bool read, down;
 	uint64_t number = 0;
 
 	if (!active(f))
 		return false;
-	names_flight(name, f->names.manifest, f->id, "joined");
-	down = store_get(f->store, f->names.manifest, &v, 1,
-	    RECORD_HEAD_MAX) == STORE_DOWN;
-	read = v.result == STORE_OK && record_mark_read(v.data, v.len,
-	    RECORD_JOINED, f->id, &number);
-	free(v.data);
+	read = read_joined(f, &number, &down);
 	if (read && (!j->known || number != j->number))
 		*j = (struct flight_joined){true, number, now_us};
 	else if (!read && !down)
@@ -472,4 +482,24 @@ flight_lead_end(struct flight *f, enum flight_state how,
 		write_state(f, end_of(l, how), err != NULL ? err : &broken);
 	buf_fini(&l->open);
 	buf_fini(&l->head);
+}
+
+void
+flight_lead_tidy(struct flight *f)
+{
+	const struct flight_lead *l = &f->lead;
+	char name[NAMES_BYTES];
+	uint64_t number;
+	bool down;
+	uint32_t n;
+
+	if (f->part != PART_LEADS || !l->ended || l->first == l->n ||
+	    read_joined(f, &number, &down) || down)
+		return;
+	for (n = l->first; n < l->n; n++) {
+		names_segment(name, f->names.manifest, f->id, n);
+		if (store_remove(f->store, f->names.manifest, name) ==
+		    STORE_DOWN)
+			return;
+	}
 }

@@ -134,6 +134,13 @@ enum store_result flight_be_heir(struct flight *f,
 void flight_lead_begin(struct flight *f);
 void flight_follow_begin(struct flight *f, const uint8_t id[FLIGHT_ID_BYTES]);
 
+/*
+ * Where nobody has ever followed, what is in the store of the body serves
+ * nobody: remove it. The state stays, for who saw the lock at the last
+ * moment: it learns that all is over, and looks the answer up.
+ */
+void flight_lead_tidy(struct flight *f);
+
 /* Free what the parts hold. */
 void flight_lead_fini(struct flight_lead *l);
 void flight_follow_fini(struct flight_follow *w);

@@ -17,7 +17,7 @@ from .workspace import BUILD, SERVER_USER
 class Memcached:
     """One server, on a unix socket or (tcp=True) on a port."""
 
-    def __init__(self, tcp=False, megabytes=64, extra=()):
+    def __init__(self, tcp=False, megabytes=256, extra=()):
         self.dir = tempfile.mkdtemp(prefix="reprise-memc-")
         os.chmod(self.dir, 0o755)
         shutil.chown(self.dir, SERVER_USER)

@@ -403,6 +403,21 @@ test_a_lost_answer_does_not_cost_the_lead(void **state)
 	flight_rig_close(&r);
 }
 
+/* Poll until the end; the bytes that came. */
+static size_t
+follow_to_end(struct flight *f)
+{
+	struct flight_news news;
+	size_t len = 0;
+
+	do {
+		flight_follow_poll(f, &news);
+		len += news.len;
+	} while (news.state == FLIGHT_LEADING);
+	assert_int_equal(news.state, FLIGHT_COMPLETE);
+	return len;
+}
+
 static void
 test_the_leader_knows_whether_it_is_followed(void **state)
 {
@@ -438,6 +453,41 @@ test_a_leader_alone_is_not_followed(void **state)
 	assert_int_equal(flight_enter(f), FLIGHT_LEAD);
 	assert_false(flight_lead_followed(f));
 	flight_free(f);
+	flight_rig_close(&r);
+}
+
+/* Lead with a body of several segments, to its end; how many items stay. */
+static size_t
+items_after(struct flight_rig *r, bool followed)
+{
+	static char body[40000];
+	struct flight *leader = rig_flight(r), *follower = rig_flight(r);
+
+	assert_int_equal(flight_enter(leader), FLIGHT_LEAD);
+	if (followed)
+		assert_int_equal(flight_enter(follower), FLIGHT_FOLLOW);
+	give_head(leader, 200);
+	flight_lead_data(leader, body, sizeof(body));
+	flight_lead_end(leader, FLIGHT_COMPLETE, NULL);
+	flight_free(leader);
+	if (followed)
+		assert_int_equal(follow_to_end(follower), sizeof(body));
+	flight_free(follower);
+	return double_count(r->d);
+}
+
+/* Most have nobody who follows: their bodies must not fill the store. */
+static void
+test_what_nobody_followed_is_removed(void **state)
+{
+	struct flight_rig r;
+
+	(void)state;
+	flight_rig_open(&r);
+	assert_in_range(items_after(&r, false), 0, 3);
+	assert_null(double_nth(r.d, ":0", 0));
+	assert_true(items_after(&r, true) > 4);
+	assert_non_null(double_nth(r.d, ":0", 0));
 	flight_rig_close(&r);
 }
 
@@ -497,6 +547,7 @@ main(void)
 	    cmocka_unit_test(test_a_lost_answer_does_not_cost_the_lead),
 	    cmocka_unit_test(test_the_leader_knows_whether_it_is_followed),
 	    cmocka_unit_test(test_a_leader_alone_is_not_followed),
+	    cmocka_unit_test(test_what_nobody_followed_is_removed),
 	    cmocka_unit_test(test_a_crowd_writes_seldom),
 	};
 
