@@ -1,5 +1,6 @@
 """A temporary folder, and the deploy/ samples rendered into it."""
 
+import contextlib
 import glob
 import os
 import pwd
@@ -159,6 +160,10 @@ class Workspace:
         stayed or a sanitizer had something to say.
         """
         try:
+            # One that its supervisor was just starting was told nothing.
+            for pid in self.pids():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
             wait_until(lambda: not self.pids(), what="workers to end")
         finally:
             for pid in self.pids():
