@@ -439,7 +439,8 @@ record_segment_read(const char *value, size_t len,
 	if (!open_value_of(value, len, RECORD_SEGMENT, id, &c) ||
 	    c.len <= SEGMENT_BYTES ||
 	    c.len > SEGMENT_BYTES + RECORD_SEGMENT_MAX ||
-	    take_le(c.at + SEGMENT_N, 4) != n || take_le(c.at + SEGMENT_AT, 8) != at)
+	    take_le(c.at + SEGMENT_N, 4) != n ||
+	    take_le(c.at + SEGMENT_AT, 8) != at)
 		return false;
 	*bytes = (const char *)c.at + SEGMENT_BYTES;
 	*bytes_len = c.len - SEGMENT_BYTES;

@@ -49,9 +49,9 @@ int batch_init(struct batch *b, struct exchange *x);
 void batch_fini(struct batch *b);
 
 /*
- * Look all questions up, perhaps once more, and mark those that are answered, all by vectors
- * that may stand together. Sets x->fwd, and x->verdict when nothing that is missing could be
- * stored.
+ * Look all questions up, perhaps once more, and mark those that are answered,
+ * all by vectors that may stand together. Sets x->fwd, and x->verdict when
+ * nothing that is missing could be stored.
  */
 void batch_look_up(struct batch *b);
 

@@ -225,7 +225,8 @@ collect_send(struct collect *c, const char *body, size_t len, bool made)
 		drop_about_bytes(&c->headers);
 	snprintf(length, sizeof(length), "%zu", len);
 	http_headers_set(&c->headers, "Content-Length", length);
-	if (change_over(c) == 0 && c->passing.head(c->passing.arg, c->status, &c->headers) == 0)
+	if (change_over(c) == 0 && c->passing.head(c->passing.arg, c->status,
+	    &c->headers) == 0)
 		c->passing.data(c->passing.arg, body, len);
 	relay_end(&c->pass, 0, &none);
 }

@@ -202,8 +202,8 @@ relay_head(void *arg, int status, const struct http_headers *headers)
 /*
  * The piece that completes an answer of known length waits until it has
  * been stored, so that whoever has read the answer to its end finds it in
- * the cache; or, if it is not stored, does not join its flight. (Others are complete for the client when the response ends,
- * which is after storing.)
+ * the cache; or, if it is not stored, does not join its flight. (Others are
+ * complete for the client when the response ends, which is after storing.)
  */
 static bool
 is_last(const struct relay *r)
