@@ -19,9 +19,13 @@ BUILD = os.path.realpath(os.path.join(
     ROOT, os.environ.get("REPRISE_BUILD", "build")))
 SANITIZERS = ("ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS",
               "UBSAN_OPTIONS")
-# How web servers tell that a child crashed (signals 4, 6, 7, 8, 11).
-CRASH = re.compile(r"child signalled: (4|6|7|8|11)\b|Segmentation fault|"
-                   r"stack smashing|double free|corrupted|Sanitizer")
+# How servers and the C library tell that a worker crashed (signals 4, 6, 7,
+# 8, 11). Not of workers: that one of Apache's own children did (AH00052),
+# which happens at its end.
+CRASH = re.compile(r"child signalled: (4|6|7|8|11)\b|"
+                   r"mod_fcgid: .* signal (4|6|7|8|11)\b|"
+                   r"^(?!.*\bAH00052: ).*Segmentation fault|"
+                   r"stack smashing|double free|corrupted|Sanitizer", re.M)
 SERVER_USER = "www-data" if os.getuid() == 0 else \
     pwd.getpwuid(os.getuid()).pw_name
 
