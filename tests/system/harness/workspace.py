@@ -176,4 +176,5 @@ class Workspace:
             reports = glob.glob(self.path("var", "sanitizer*"))
             crash = None if self.may_crash else CRASH.search(text)
             shutil.rmtree(self.dir, ignore_errors=True)
-        assert not reports and not crash, "a worker crashed:\n" + text
+        assert not reports and not crash, "a worker crashed: %s\n%s" % (
+            reports or crash.group(0), text)
