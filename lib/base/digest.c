@@ -2,6 +2,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -10,6 +11,26 @@ struct digest {
 	EVP_MD_CTX *ctx;
 	bool failed;
 };
+
+/*
+ * OpenSSL 3 looks EVP_sha256() up anew for every digest, under locks that all
+ * threads share. Written once, by fetch; kept to the end of the process.
+ */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static EVP_MD *fetched;
+
+static void
+fetch(void)
+{
+	fetched = EVP_MD_fetch(NULL, "SHA2-256", NULL);
+}
+
+static const EVP_MD *
+sha256(void)
+{
+	pthread_once(&once, fetch);
+	return fetched != NULL ? fetched : EVP_sha256();
+}
 
 struct digest *
 digest_new(void)
@@ -20,7 +41,7 @@ digest_new(void)
 		return NULL;
 	d->ctx = EVP_MD_CTX_new();
 	if (d->ctx == NULL ||
-	    EVP_DigestInit_ex(d->ctx, EVP_sha256(), NULL) != 1) {
+	    EVP_DigestInit_ex(d->ctx, sha256(), NULL) != 1) {
 		digest_free(d);
 		return NULL;
 	}
@@ -70,7 +91,7 @@ digest_free(struct digest *d)
 int
 digest_sha256(const void *bytes, size_t len, uint8_t out[DIGEST_BYTES])
 {
-	if (EVP_Digest(bytes, len, out, NULL, EVP_sha256(), NULL) == 1)
+	if (EVP_Digest(bytes, len, out, NULL, sha256(), NULL) == 1)
 		return 0;
 	memset(out, 0, DIGEST_BYTES);
 	return -1;

@@ -97,7 +97,9 @@ next_path_byte(const char **p)
 
 	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		len = strlen(table[i].encoded);
-		if (strncasecmp(*p, table[i].encoded, len) == 0) {
+		/* Most bytes begin none of them. */
+		if (**p == table[i].encoded[0] &&
+		    strncasecmp(*p, table[i].encoded, len) == 0) {
 			*p += len;
 			return table[i].byte;
 		}
