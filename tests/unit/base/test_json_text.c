@@ -3,6 +3,7 @@
  * what is cut or set is gone or there, with all other bytes as they were.
  */
 #include "json_text_rules.h"
+#include "random.h"
 
 #include <stdarg.h>
 #include <setjmp.h>
@@ -56,108 +57,100 @@ test_texts_and_all_their_beginnings(void **state)
 			expect_rules(texts[i], n);
 }
 
-static uint32_t
-random_below(uint32_t *seed, uint32_t n)
+static void
+put_blanks(struct buf *out, struct rng *r)
 {
-	*seed = *seed * 1664525u + 1013904223u;
-	return (*seed >> 8) % n;
+	while (rng_below(r, 3) == 0)
+		buf_putc(out, " \t\r\n"[rng_below(r, 4)]);
 }
 
 static void
-put_blanks(struct buf *out, uint32_t *seed)
-{
-	while (random_below(seed, 3) == 0)
-		buf_putc(out, " \t\r\n"[random_below(seed, 4)]);
-}
-
-static void
-put_random_string(struct buf *out, uint32_t *seed)
+put_random_string(struct buf *out, struct rng *r)
 {
 	static const char *const pieces[] = {"a", "b", "\\u0061", "\\\"",
 	    "\\\\", "\\/", "\\n", "{", "}", "[", "]", ",", ":", " ",
 	    "\xc3\xa9", "\\u00e9", "\\ud83d\\ude00", "key", "\\u005c"};
 
 	buf_putc(out, '"');
-	while (random_below(seed, 4) != 0)
-		buf_puts(out, pieces[random_below(seed,
+	while (rng_below(r, 4) != 0)
+		buf_puts(out, pieces[rng_below(r,
 		    sizeof(pieces) / sizeof(pieces[0]))]);
 	buf_putc(out, '"');
 }
 
 static void
-put_random(struct buf *out, uint32_t *seed, uint32_t depth)
+put_random(struct buf *out, struct rng *r, uint32_t depth)
 {
 	static const char *const atoms[] = {"0", "-1", "1.50", "1e3", "true",
 	    "false", "null", "123456789012"};
-	uint32_t kind = random_below(seed, depth > 0 ? 4 : 2);
-	uint32_t i, n = random_below(seed, 5);
+	size_t kind = rng_below(r, depth > 0 ? 4 : 2);
+	size_t i, n = rng_below(r, 5);
 
-	put_blanks(out, seed);
+	put_blanks(out, r);
 	if (kind == 0)
-		buf_puts(out, atoms[random_below(seed,
+		buf_puts(out, atoms[rng_below(r,
 		    sizeof(atoms) / sizeof(atoms[0]))]);
 	else if (kind == 1)
-		put_random_string(out, seed);
+		put_random_string(out, r);
 	else
 		buf_putc(out, kind == 2 ? '[' : '{');
 	for (i = 0; kind > 1 && i < n; i++) {
 		if (i > 0)
 			buf_putc(out, ',');
-		put_blanks(out, seed);
+		put_blanks(out, r);
 		if (kind == 3) {
-			put_random_string(out, seed);
-			put_blanks(out, seed);
+			put_random_string(out, r);
+			put_blanks(out, r);
 			buf_putc(out, ':');
 		}
-		put_random(out, seed, depth - 1);
+		put_random(out, r, depth - 1);
 	}
-	put_blanks(out, seed);
+	put_blanks(out, r);
 	if (kind > 1)
 		buf_putc(out, kind == 2 ? ']' : '}');
-	put_blanks(out, seed);
+	put_blanks(out, r);
 }
 
-static void
-test_random_texts(void **state)
+/* Check the random text of each seed, damaged in one place or whole. */
+static size_t
+check_random_texts(bool damaged)
 {
-	uint32_t seed, round, parsed = 0;
+	static const char marks[] = "{}[]\",:\\ 1u\n";
+	size_t seed, parsed = 0;
 	struct buf text;
 	json_t *tree;
 
-	(void)state;
 	buf_init(&text, 1 << 20);
-	for (round = 0; round < 3000; round++) {
-		seed = round;
+	for (seed = 0; seed < 3000; seed++) {
+		struct rng r = rng_new(seed);
+
 		buf_reset(&text);
-		put_random(&text, &seed, 4);
+		put_random(&text, &r, 4);
+		if (damaged)
+			text.data[rng_below(&r, text.len)] =
+			    marks[rng_below(&r, sizeof(marks) - 1)];
 		tree = rules_parse(text.data, text.len);
 		parsed += tree != NULL && json_object_size(tree) > 0;
 		json_decref(tree);
 		expect_rules(text.data, text.len);
 	}
 	buf_fini(&text);
+	return parsed;
+}
+
+static void
+test_random_texts(void **state)
+{
+	(void)state;
 	/* Not all: some have the same key twice. */
-	assert_true(parsed > 200);
+	assert_true(check_random_texts(false) > 200);
 }
 
 static void
 test_damaged_texts(void **state)
 {
-	static const char marks[] = "{}[]\",:\\ 1u\n";
-	uint32_t seed, round;
-	struct buf text;
-
 	(void)state;
-	buf_init(&text, 1 << 20);
-	for (round = 0; round < 3000; round++) {
-		seed = round;
-		buf_reset(&text);
-		put_random(&text, &seed, 4);
-		text.data[random_below(&seed, (uint32_t)text.len)] =
-		    marks[random_below(&seed, sizeof(marks) - 1)];
-		expect_rules(text.data, text.len);
-	}
-	buf_fini(&text);
+	check_random_texts(true);
 }
 
 static void

@@ -2,6 +2,7 @@
  * The SSE parser: the rules of the WHATWG standard one by one, and that
  * the events do not depend on where the network split the bytes.
  */
+#include "../base/random.h"
 #include "../wire/fixture.h"
 
 #include "sse/parser.h"
@@ -398,16 +399,9 @@ reference(struct buf *log, const char *bytes, size_t len)
 	return boundary;
 }
 
-static uint32_t
-next_random(uint32_t *seed)
-{
-	*seed = *seed * 1664525u + 1013904223u;
-	return *seed >> 16;
-}
-
 /* A random text of what matters to the parser. */
 static void
-random_text(struct buf *text, uint32_t *seed)
+random_text(struct buf *text, struct rng *r)
 {
 	static const struct {
 		const char *s;
@@ -416,12 +410,12 @@ random_text(struct buf *text, uint32_t *seed)
 	    {" ", 1}, {"\n", 1}, {"\n", 1}, {"\n\n", 2}, {"\r", 1},
 	    {"\r\n", 2}, {"\r\n\r\n", 4}, {"id", 2}, {"a", 1}, {"\0", 1},
 	    {"\xef\xbb\xbf", 3}, {"event: e", 8}};
-	size_t n = next_random(seed) % 24, i;
+	size_t n = rng_below(r, 24), i;
 
 	buf_reset(text);
 	buf_append(text, "", 0);
 	while (n-- > 0) {
-		i = next_random(seed) % (sizeof(tokens) / sizeof(tokens[0]));
+		i = rng_below(r, sizeof(tokens) / sizeof(tokens[0]));
 		buf_append(text, tokens[i].s, tokens[i].len);
 	}
 }
@@ -431,7 +425,7 @@ static void
 test_whole_is_the_last_boundary(void **state)
 {
 	struct sse_parser at_once, by_byte;
-	uint32_t seed = 5;
+	struct rng r = rng_new(5);
 	struct buf text, log;
 	size_t i, last;
 	int round;
@@ -440,7 +434,7 @@ test_whole_is_the_last_boundary(void **state)
 	buf_init(&text, 4096);
 	buf_init(&log, 1 << 16);
 	for (round = 0; round < 5000; round++) {
-		random_text(&text, &seed);
+		random_text(&text, &r);
 		sse_parser_init(&at_once, BOUND);
 		sse_parser_init(&by_byte, BOUND);
 		for (i = 0, last = 0; i < text.len; i++) {
@@ -475,13 +469,13 @@ test_going_on_after_a_stop(void **state)
 {
 	struct buf text, whole, parts;
 	struct sse_parser p;
-	uint32_t seed = 6;
+	struct rng r = rng_new(6);
 	int round, rc;
 
 	(void)state;
 	buf_init(&text, 4096);
 	for (round = 0; round < 5000; round++) {
-		random_text(&text, &seed);
+		random_text(&text, &r);
 		parse_cut(&whole, text.data, text.len, NULL, 0);
 		buf_init(&parts, 1 << 16);
 		sse_parser_init(&p, BOUND);
@@ -504,7 +498,7 @@ test_going_on_after_a_stop(void **state)
 static void
 test_random_against_reference(void **state)
 {
-	uint32_t seed = 42;
+	struct rng r = rng_new(42);
 	size_t cuts[8], n, i;
 	struct buf text, want, got;
 	int round;
@@ -513,9 +507,9 @@ test_random_against_reference(void **state)
 	(void)state;
 	buf_init(&text, 4096);
 	for (round = 0; round < 20000; round++) {
-		random_text(&text, &seed);
+		random_text(&text, &r);
 		for (i = 0, n = 0; i < text.len && n < 8; i++)
-			if (next_random(&seed) % 6 == 0)
+			if (rng_below(&r, 6) == 0)
 				cuts[n++] = i;
 		boundary = reference(&want, text.data, text.len);
 		assert_int_equal(

@@ -2,6 +2,7 @@
  * Embeddings taken apart and put together: any mix of cached and fetched
  * inputs gives what the upstream alone would have given.
  */
+#include "../base/random.h"
 #include "fixture.h"
 #include "embeddings_rules.h"
 
@@ -11,13 +12,6 @@
 #include <stdarg.h>
 #include <setjmp.h>
 #include <cmocka.h>
-
-static uint32_t
-random_below(uint32_t *seed, uint32_t n)
-{
-	*seed = *seed * 1664525u + 1013904223u;
-	return (*seed >> 8) % n;
-}
 
 /* The text is given exactly as long as it is: a byte more is a fault. */
 static void
@@ -66,14 +60,14 @@ static void
 check_damaged(const char *name, char *bytes, size_t len)
 {
 	static const char marks[] = "{}[]\",:\\ 1.-e0u\n\xff";
-	uint32_t seed = 7;
+	struct rng r = rng_new(7);
 	size_t at, round;
 	char was;
 
 	for (round = 0; round < 400; round++) {
-		at = random_below(&seed, (uint32_t)len);
+		at = rng_below(&r, len);
 		was = bytes[at];
-		bytes[at] = marks[random_below(&seed, sizeof(marks) - 1)];
+		bytes[at] = marks[rng_below(&r, sizeof(marks) - 1)];
 		expect_rules(name, bytes, len);
 		bytes[at] = was;
 	}
@@ -299,29 +293,30 @@ merge(struct buf *out, struct cache *cache, const struct style *style,
 }
 
 static void
-forget_some(struct cache *cache, uint32_t *seed)
+forget_some(struct cache *cache, struct rng *r)
 {
-	uint32_t keep = random_below(seed, 4);
+	size_t keep = rng_below(r, 4);
 	size_t i;
 
 	for (i = 0; i < POOL; i++)
-		if (random_below(seed, 4) > keep)
+		if (rng_below(r, 4) > keep)
 			buf_reset(&cache->entries[i]);
 }
 
 static void
-check_style(struct cache *cache, const struct style *style, uint32_t seed)
+check_style(struct cache *cache, const struct style *style, size_t seed)
 {
+	struct rng r = rng_new(seed);
 	size_t inputs[BATCH_MAX], n, i, round;
 	struct buf merged, alone;
 
 	buf_init(&merged, 1 << 20);
 	buf_init(&alone, 1 << 20);
 	for (round = 0; round < 300; round++) {
-		n = 1 + random_below(&seed, BATCH_MAX - 1);
+		n = 1 + rng_below(&r, BATCH_MAX - 1);
 		for (i = 0; i < n; i++)
-			inputs[i] = random_below(&seed, POOL);
-		forget_some(cache, &seed);
+			inputs[i] = rng_below(&r, POOL);
+		forget_some(cache, &r);
 		buf_reset(&merged);
 		buf_reset(&alone);
 		merge(&merged, cache, style, inputs, n);
@@ -342,7 +337,7 @@ test_any_mix_is_what_the_upstream_says(void **state)
 	for (style = 0; style < sizeof(styles) / sizeof(styles[0]); style++) {
 		for (i = 0; i < POOL; i++)
 			buf_init(&cache.entries[i], 1 << 16);
-		check_style(&cache, &styles[style], (uint32_t)style);
+		check_style(&cache, &styles[style], style);
 		for (i = 0; i < POOL; i++)
 			buf_fini(&cache.entries[i]);
 	}

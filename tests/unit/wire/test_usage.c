@@ -2,6 +2,8 @@
  * Usage shared out among inputs, and added up again: nothing is lost on the
  * way.
  */
+#include "../base/random.h"
+
 #include "wire/format.h"
 #include "wire/usage.h"
 
@@ -9,13 +11,6 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
-
-static uint32_t
-random_below(uint32_t *seed, uint32_t n)
-{
-	*seed = *seed * 1664525u + 1013904223u;
-	return (*seed >> 8) % n;
-}
 
 /* Add usage to a sum in place. */
 static void
@@ -27,7 +22,6 @@ add_usage(json_t **sum, const json_t *more)
 	assert_non_null(*sum);
 	json_decref(was);
 }
-
 
 static void
 expect_shared(const char *usage, const size_t *weights, size_t n,
@@ -83,15 +77,16 @@ test_shares_add_up(void **state)
 {
 	size_t weights[64], n, i, total;
 	json_t *usage, *shares, *sum;
-	uint32_t seed = 1, round;
+	struct rng r = rng_new(1);
+	int round;
 	json_int_t tokens, share;
 
 	(void)state;
 	for (round = 0; round < 1000; round++) {
-		n = 1 + random_below(&seed, 64);
+		n = 1 + rng_below(&r, 64);
 		for (i = 0, total = 0; i < n; i++)
-			total += weights[i] = random_below(&seed, 9);
-		tokens = random_below(&seed, 3000);
+			total += weights[i] = rng_below(&r, 9);
+		tokens = (json_int_t)rng_below(&r, 3000);
 		usage = json_pack("{s:I,s:{s:I},s:I}", "prompt_tokens", tokens,
 		    "d", "cached", tokens / 3, "total_tokens", tokens);
 		shares = wire_usage_share(usage, weights, n);
