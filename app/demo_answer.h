@@ -21,6 +21,8 @@
 
 enum { DEMO_CONTENT_MAX = 400 * 1024 * 1024, DEMO_CHOICES_MAX = 64 };
 
+struct demo_choice_format;
+
 struct demo_answer {
 	struct demo_reply *reply;
 	json_t *body;       /* of the request, owned; NULL when a form */
@@ -33,6 +35,7 @@ struct demo_answer {
 	bool stream;
 	bool stream_usage;  /* stream_options.include_usage */
 	uint64_t choices;   /* or items, or blocks */
+	const struct demo_choice_format *choice_format; /* or NULL */
 	struct demo_text_size size;
 	uint64_t words;     /* told so far, for usage */
 	uint64_t prompt_words;

@@ -184,29 +184,18 @@ send_choice(struct demo_stream *s, struct demo_answer *a, uint64_t choice)
 	return rc;
 }
 
-static const struct demo_choices choices = {
-	put_start, put_message, send_choice
-};
-
-static void
-put_json(struct demo_answer *a, struct buf *out)
-{
-	demo_choices_json(a, out, &choices);
-}
-
-static int
-send_events(struct demo_stream *s, struct demo_answer *a)
-{
-	return demo_choices_events(s, a, &choices);
-}
-
 static int
 send_after(struct demo_stream *s, struct demo_answer *a)
 {
 	return send_delta(s, a, 0, "\"content\":\"after\"", NULL);
 }
 
-static const struct demo_format chat = {put_json, send_events, send_after};
+static const struct demo_choice_format choice = {
+	put_start, put_message, send_choice
+};
+static const struct demo_format chat = {
+	demo_choices_json, demo_choices_events, send_after
+};
 
 int
 demo_chat(struct demo_reply *r, uint64_t seed)
@@ -218,7 +207,7 @@ demo_chat(struct demo_reply *r, uint64_t seed)
 		return r->conn->gone ? -1 : 0;
 	a.size.max_words = demo_json_number(a.body, "max_completion_tokens",
 	    a.size.max_words);
-	demo_choices_count(&a, 1);
+	demo_choices_init(&a, &choice, 1);
 	demo_answer_choose_tool(&a, last_user_content(a.body));
 	rc = demo_answer_send(&a, &chat);
 	demo_answer_fini(&a);

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /* What is different in the formats. */
-struct demo_choices {
+struct demo_choice_format {
 	/* Append the start of an answer or chunk, up to its model. */
 	void (*start)(const struct demo_answer *a, struct buf *out);
 	/* Append a choice as JSON has it. */
@@ -21,15 +21,15 @@ struct demo_choices {
 	    uint64_t choice);
 };
 
-/* Set how many: what the knob says, or "n" of them for each prompt. */
-void demo_choices_count(struct demo_answer *a, uint64_t prompts);
+/*
+ * Make a an answer of choices: as many as the knob says, or "n" of them
+ * for each prompt. f must outlive it.
+ */
+void demo_choices_init(struct demo_answer *a,
+    const struct demo_choice_format *f, uint64_t prompts);
 
-/* As json of struct demo_format. */
-void demo_choices_json(struct demo_answer *a, struct buf *out,
-    const struct demo_choices *f);
-
-/* As events of struct demo_format. */
-int demo_choices_events(struct demo_stream *s, struct demo_answer *a,
-    const struct demo_choices *f);
+/* For struct demo_format, of an answer that is made of choices. */
+void demo_choices_json(struct demo_answer *a, struct buf *out);
+int demo_choices_events(struct demo_stream *s, struct demo_answer *a);
 
 #endif

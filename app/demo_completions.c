@@ -139,20 +139,6 @@ send_choice(struct demo_stream *s, struct demo_answer *a, uint64_t choice)
 	return rc;
 }
 
-static const struct demo_choices choices = {put_start, put_whole, send_choice};
-
-static void
-put_json(struct demo_answer *a, struct buf *out)
-{
-	demo_choices_json(a, out, &choices);
-}
-
-static int
-send_events(struct demo_stream *s, struct demo_answer *a)
-{
-	return demo_choices_events(s, a, &choices);
-}
-
 static int
 send_after(struct demo_stream *s, struct demo_answer *a)
 {
@@ -178,8 +164,11 @@ count_prompts(const json_t *body)
 	return json_array_size(prompt);
 }
 
+static const struct demo_choice_format choice = {
+	put_start, put_whole, send_choice
+};
 static const struct demo_format completions = {
-	put_json, send_events, send_after
+	demo_choices_json, demo_choices_events, send_after
 };
 
 int
@@ -190,7 +179,7 @@ demo_completions(struct demo_reply *r, uint64_t seed)
 
 	if (demo_answer_read(&a, r, seed, "max_tokens") != 0)
 		return r->conn->gone ? -1 : 0;
-	demo_choices_count(&a, count_prompts(a.body));
+	demo_choices_init(&a, &choice, count_prompts(a.body));
 	rc = demo_answer_send(&a, &completions);
 	demo_answer_fini(&a);
 	return rc;

@@ -52,19 +52,14 @@ static const struct wire_fold_rule logprobs_rules[] = {
 };
 
 static const struct wire_fold_rule choice_rules[] = {
-    {.name = "index", .how = WIRE_FOLD_SAME},
     {.name = "delta", .how = WIRE_FOLD_OBJECT, .inner = delta_rules,
 	.as = "message"},
     {.name = "message", .how = WIRE_FOLD_REFUSED},
-    {.name = "logprobs", .how = WIRE_FOLD_OBJECT, .inner = logprobs_rules},
-    {.name = "finish_reason", .how = WIRE_FOLD_LAST},
-    {.name = "content_filter_results", .how = WIRE_FOLD_SETTLED},
-    {.how = WIRE_FOLD_ONCE},
+    WIRE_CHOICE_RULES(logprobs_rules),
 };
 
 static const struct wire_fold_rule chunk_rules[] = {
-    {.name = "choices", .how = WIRE_FOLD_INDEXED, .inner = choice_rules},
-    WIRE_CHUNK_RULES,
+    WIRE_CHUNK_RULES(choice_rules),
 };
 
 /* A message says who speaks, before all else; a stream may leave it open. */

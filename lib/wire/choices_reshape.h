@@ -38,12 +38,12 @@ struct wire_choices_shape {
 };
 
 /*
- * What of a chunk both formats fold alike, but for the choices: the rows of
- * a table, the last of all included. Azure's first chunk is about the
- * prompt and says "" and 0 of all else; "obfuscation" (OpenAI) and "p"
- * (Mistral) are padding.
+ * What of a chunk both formats fold alike: all rows of its table, given
+ * that of its choices. Azure's first chunk is about the prompt and says ""
+ * and 0 of all else; "obfuscation" (OpenAI) and "p" (Mistral) are padding.
  */
-#define WIRE_CHUNK_RULES                                                       \
+#define WIRE_CHUNK_RULES(choices)                                              \
+	{.name = "choices", .how = WIRE_FOLD_INDEXED, .inner = choices},       \
 	{.name = "id", .how = WIRE_FOLD_SETTLED},                              \
 	{.name = "object", .how = WIRE_FOLD_SETTLED},                          \
 	{.name = "created", .how = WIRE_FOLD_SETTLED},                         \
@@ -56,6 +56,18 @@ struct wire_choices_shape {
 	{.name = "obfuscation", .how = WIRE_FOLD_DROPPED},                     \
 	{.name = "p", .how = WIRE_FOLD_DROPPED},                               \
 	{.how = WIRE_FOLD_SAME}
+
+/*
+ * And what of a choice, beside its content: the last rows of its table,
+ * given that of its logprobs.
+ */
+#define WIRE_CHOICE_RULES(logprobs_table)                                      \
+	{.name = "index", .how = WIRE_FOLD_SAME},                              \
+	{.name = "logprobs", .how = WIRE_FOLD_OBJECT,                          \
+	    .inner = logprobs_table},                                          \
+	{.name = "finish_reason", .how = WIRE_FOLD_LAST},                      \
+	{.name = "content_filter_results", .how = WIRE_FOLD_SETTLED},          \
+	{.how = WIRE_FOLD_ONCE}
 
 /* Of Groq's own object: its id first and again last, with the usage. */
 extern const struct wire_fold_rule wire_groq_rules[];

@@ -19,17 +19,12 @@ static const struct wire_fold_rule logprobs_rules[] = {
 };
 
 static const struct wire_fold_rule choice_rules[] = {
-    {.name = "index", .how = WIRE_FOLD_SAME},
     {.name = "text", .how = WIRE_FOLD_TEXT},
-    {.name = "logprobs", .how = WIRE_FOLD_OBJECT, .inner = logprobs_rules},
-    {.name = "finish_reason", .how = WIRE_FOLD_LAST},
-    {.name = "content_filter_results", .how = WIRE_FOLD_SETTLED},
-    {.how = WIRE_FOLD_ONCE},
+    WIRE_CHOICE_RULES(logprobs_rules),
 };
 
 static const struct wire_fold_rule chunk_rules[] = {
-    {.name = "choices", .how = WIRE_FOLD_INDEXED, .inner = choice_rules},
-    WIRE_CHUNK_RULES,
+    WIRE_CHUNK_RULES(choice_rules),
 };
 
 /* ---- an answer to chunks ------------------------------------------------ */

@@ -41,24 +41,10 @@ say_chat(json_t *said, const char *key, const json_t *choice)
 	}
 }
 
-/* The one choice of a chunk; NULL: of the usage chunk. */
-static inline const json_t *
-choice_at(const json_t *payloads, size_t i)
-{
-	return json_array_get(json_object_get(json_array_get(payloads, i),
-	    "choices"), 0);
-}
-
 static inline json_t *
 answer_of(const char *choices)
 {
-	json_t *answer = json_of("{'id':'c-1','object':'chat.completion',"
-				 "'created':7,'model':'m','choices':[],"
-				 "'usage':{'total_tokens':3}}");
-	json_t *list = json_of(choices);
-
-	json_object_set_new(answer, "choices", list);
-	return answer;
+	return answer_with("chat.completion", choices);
 }
 
 /* A stream of choices, one a chunk, with the same head and these members. */

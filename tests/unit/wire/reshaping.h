@@ -166,6 +166,45 @@ check_chunks(const json_t *answer, const json_t *payloads, bool usage)
 	assert_int_equal(at, json_array_size(want));
 }
 
+/* The one choice of a chunk; NULL: of the usage chunk. */
+static inline const json_t *
+choice_at(const json_t *payloads, size_t i)
+{
+	return json_array_get(json_object_get(json_array_get(payloads, i),
+	    "choices"), 0);
+}
+
+/* An answer of these choices. New. */
+static inline json_t *
+answer_with(const char *object, const char *choices)
+{
+	return json_pack("{s:s, s:s, s:i, s:s, s:o, s:{s:i}}", "id", "c-1",
+	    "object", object, "created", 7, "model", "m", "choices",
+	    json_of(choices), "usage", "total_tokens", 3);
+}
+
+/*
+ * The choices of the chunks that are made of an answer (given away), but
+ * for the usage chunk, are those wanted.
+ */
+static inline void
+check_choices(enum wire_format_id id, json_t *answer, const char *want)
+{
+	json_t *payloads = stream_of(id, want, answer, true);
+	json_t *wanted = json_of(want), *got = json_array();
+	size_t i;
+
+	check_chunks(answer, payloads, true);
+	for (i = 0; i + 1 < json_array_size(payloads); i++)
+		json_array_extend(got, json_object_get(json_array_get(payloads,
+		    i), "choices"));
+	expect_equal(want, got, wanted);
+	json_decref(answer);
+	json_decref(wanted);
+	json_decref(payloads);
+	json_decref(got);
+}
+
 /* A word with the blanks before it, of a bearable length. */
 static inline void
 check_piece(const json_t *piece)

@@ -41,20 +41,7 @@ test_fixtures(void **state)
 static void
 expect_choices(const char *choices, const char *want)
 {
-	json_t *answer = answer_of(choices), *wanted = json_of(want);
-	json_t *payloads = stream_of(WIRE_CHAT, choices, answer, true);
-	json_t *got = json_array();
-	size_t i;
-
-	check_chunks(answer, payloads, true);
-	for (i = 0; i + 1 < json_array_size(payloads); i++)
-		json_array_append(got,
-		    (json_t *)(uintptr_t)choice_at(payloads, i));
-	expect_equal(choices, got, wanted);
-	json_decref(answer);
-	json_decref(wanted);
-	json_decref(payloads);
-	json_decref(got);
+	check_choices(WIRE_CHAT, answer_of(choices), want);
 }
 
 static void

@@ -48,32 +48,16 @@ test_fixtures(void **state)
 static json_t *
 answer_of(const char *choices)
 {
-	json_t *answer = json_of("{'id':'c-1','object':'text_completion',"
-				 "'created':7,'model':'m','choices':[],"
-				 "'usage':{'total_tokens':3}}");
-
-	json_object_set_new(answer, "choices", json_of(choices));
-	return answer;
+	return answer_with("text_completion", choices);
 }
 
 static void
 expect_choices(const char *choices, const char *want)
 {
-	json_t *answer = answer_of(choices), *wanted = json_of(want);
-	json_t *payloads = stream_of(WIRE_COMPLETIONS, choices, answer, true);
-	json_t *got = json_array();
-	size_t i;
+	json_t *answer = answer_of(choices);
 
-	check_chunks(answer, payloads, true);
-	for (i = 0; i + 1 < json_array_size(payloads); i++)
-		json_array_extend(got, json_object_get(json_array_get(payloads,
-		    i), "choices"));
-	expect_equal(choices, got, wanted);
 	check_json_round_trip(WIRE_COMPLETIONS, choices, answer, answer);
-	json_decref(answer);
-	json_decref(wanted);
-	json_decref(payloads);
-	json_decref(got);
+	check_choices(WIRE_COMPLETIONS, answer, want);
 }
 
 static void
@@ -261,8 +245,7 @@ check_words(const json_t *payloads)
 	size_t i;
 
 	for (i = 0; i < json_array_size(payloads); i++) {
-		choice = json_array_get(json_object_get(json_array_get(payloads,
-		    i), "choices"), 0);
+		choice = choice_at(payloads, i);
 		text = json_object_get(choice, "text");
 		if (json_string_length(text) > 0 &&
 		    !json_is_object(json_object_get(choice, "logprobs")))
