@@ -1,7 +1,6 @@
 /*
- * The store on memcached, by libmemcached: a small pool of connections a
- * process, consistent hashing, and a breaker for each server.
- * The only module that knows libmemcached.
+ * The store on memcached: a small pool of connections a process to each
+ * server, consistent hashing, and a breaker for each.
  */
 #ifndef CACHE_MEMCACHED_H
 #define CACHE_MEMCACHED_H
