@@ -6,8 +6,6 @@
 #include <string.h>
 
 enum {
-	LEASE_MIN_MS = 100,
-	LEASE_MAX_MS = 3600 * 1000,
 	LOCK_SLACK_S = 2, /* memcached ends what lives up to a second early */
 	HEIR_SLACK_S = 1,
 	ENTER_TRIES = 4
@@ -44,14 +42,15 @@ flight_new(struct cache *cache, const char *ns,
 		free(f);
 		return NULL;
 	}
-	names_lock(f->lock, f->names.manifest, found->epoch);
+	names_lock(f->lock, f->names.manifest, found->epoch, RECORD_VERSION);
 	f->store = cache_store(cache);
 	f->watches = cache->watches;
 	f->config = *config;
-	if (f->config.lease_ms < LEASE_MIN_MS)
-		f->config.lease_ms = LEASE_MIN_MS;
-	if (f->config.lease_ms > LEASE_MAX_MS)
-		f->config.lease_ms = LEASE_MAX_MS;
+	if (f->config.lease_ms < RECORD_LEASE_MIN_MS)
+		f->config.lease_ms = RECORD_LEASE_MIN_MS;
+	if (f->config.lease_ms > RECORD_LEASE_MAX_MS)
+		f->config.lease_ms = RECORD_LEASE_MAX_MS;
+	f->lease_ms = f->config.lease_ms;
 	f->segment_bytes = segment_bytes(cache);
 	f->clock = &real_clock;
 	buf_init(&f->scratch, RECORD_SEGMENT_MAX + RECORD_SEGMENT_OVERHEAD);
@@ -76,7 +75,7 @@ flight_free(struct flight *f)
 int64_t
 flight_beat_us(const struct flight *f)
 {
-	return f->config.lease_ms * 1000 / 5;
+	return f->lease_ms * 1000 / 5;
 }
 
 int64_t
@@ -85,10 +84,16 @@ flight_death_us(const struct flight *f)
 	return 4 * flight_beat_us(f);
 }
 
+static int64_t
+whole_s(int64_t ms)
+{
+	return (ms + 999) / 1000;
+}
+
 int64_t
 flight_lease_s(const struct flight *f)
 {
-	return (f->config.lease_ms + 999) / 1000;
+	return whole_s(f->lease_ms);
 }
 
 /* ---- the lock ------------------------------------------------------------ */
@@ -103,10 +108,11 @@ flight_put_scratch(struct flight *f, const char *name, int64_t ttl_s)
 enum store_result
 flight_put_lock(struct flight *f, bool add)
 {
-	int64_t ttl_s = flight_lease_s(f) + LOCK_SLACK_S;
+	int64_t ttl_s = whole_s(f->config.lease_ms) + LOCK_SLACK_S;
 
 	buf_reset(&f->scratch);
-	if (record_mark_write(&f->scratch, RECORD_LOCK, f->id, 0) == -1)
+	if (record_mark_write(&f->scratch, RECORD_LOCK, f->id,
+	    (uint64_t)f->config.lease_ms) == -1)
 		return STORE_DOWN;
 	if (!add)
 		return flight_put_scratch(f, f->lock, ttl_s);
@@ -115,7 +121,7 @@ flight_put_lock(struct flight *f, bool add)
 }
 
 enum flight_lock
-flight_read_lock(struct flight *f, uint8_t id[FLIGHT_ID_BYTES])
+flight_read_lock(struct flight *f, struct record_holder *holder)
 {
 	struct store_value v = {.name = f->lock};
 	enum flight_lock lock = LOCK_HELD;
@@ -125,7 +131,7 @@ flight_read_lock(struct flight *f, uint8_t id[FLIGHT_ID_BYTES])
 		lock = LOCK_DOWN;
 	else if (v.result != STORE_OK)
 		lock = LOCK_ABSENT;
-	else if (!record_lock_read(v.data, v.len, id))
+	else if (!record_lock_read(v.data, v.len, holder))
 		lock = LOCK_ODD;
 	free(v.data);
 	return lock;
@@ -141,18 +147,24 @@ flight_be_heir(struct flight *f, const uint8_t id[FLIGHT_ID_BYTES])
 	if (record_mark_write(&f->scratch, RECORD_HEIR, id, 0) == -1)
 		return STORE_DOWN;
 	return store_add(f->store, f->names.manifest, name, f->scratch.data,
-	    f->scratch.len, flight_lease_s(f) + HEIR_SLACK_S);
+	    f->scratch.len, whole_s(f->config.lease_ms) + HEIR_SLACK_S);
+}
+
+static bool
+is_id(const uint8_t a[FLIGHT_ID_BYTES], const uint8_t b[FLIGHT_ID_BYTES])
+{
+	return memcmp(a, b, FLIGHT_ID_BYTES) == 0;
 }
 
 void
 flight_let_go(struct flight *f)
 {
-	uint8_t id[FLIGHT_ID_BYTES] = {0};
+	struct record_holder holder = {0};
 
 	/* From here on no heir may set the lock that is removed below. */
 	if (flight_be_heir(f, f->id) == STORE_OK &&
-	    flight_read_lock(f, id) == LOCK_HELD &&
-	    memcmp(id, f->id, sizeof(id)) == 0)
+	    flight_read_lock(f, &holder) == LOCK_HELD &&
+	    is_id(holder.id, f->id))
 		store_remove(f->store, f->names.manifest, f->lock);
 }
 
@@ -166,12 +178,12 @@ enum attempt { LEADS, FOLLOWS, STAYS_OUT, TRY_AGAIN };
  * Whoever is not waits for what the heir does.
  */
 static enum attempt
-inherit(struct flight *f, const uint8_t dead[FLIGHT_ID_BYTES])
+inherit(struct flight *f, const struct record_holder *dead)
 {
-	uint8_t id[FLIGHT_ID_BYTES] = {0};
+	struct record_holder now = {0};
 	enum flight_lock lock;
 
-	switch (flight_be_heir(f, dead)) {
+	switch (flight_be_heir(f, dead->id)) {
 	case STORE_OK:
 		break;
 	case STORE_ABSENT:
@@ -182,8 +194,8 @@ inherit(struct flight *f, const uint8_t dead[FLIGHT_ID_BYTES])
 		return STAYS_OUT;
 	}
 	/* Another heir may have come and gone since we read it. */
-	lock = flight_read_lock(f, id);
-	if (lock == LOCK_HELD && memcmp(id, dead, sizeof(id)) != 0)
+	lock = flight_read_lock(f, &now);
+	if (lock == LOCK_HELD && !is_id(now.id, dead->id))
 		return TRY_AGAIN;
 	if (lock == LOCK_ABSENT)
 		return TRY_AGAIN;
@@ -194,31 +206,31 @@ inherit(struct flight *f, const uint8_t dead[FLIGHT_ID_BYTES])
 static enum attempt
 attempt(struct flight *f)
 {
-	uint8_t id[FLIGHT_ID_BYTES] = {0};
+	const struct record_holder nobody = {.lease_ms = f->config.lease_ms};
+	struct record_holder holder = nobody;
 	enum store_result result = flight_put_lock(f, true);
 
 	if (result == STORE_OK)
 		return LEADS;
 	if (result != STORE_ABSENT)
 		return STAYS_OUT;
-	switch (flight_read_lock(f, id)) {
+	switch (flight_read_lock(f, &holder)) {
 	case LOCK_DOWN:
 		return STAYS_OUT;
 	case LOCK_ABSENT:
 		return TRY_AGAIN;
 	case LOCK_ODD:
 		/* Nobody's: its heir is the heir of the id that is zero. */
-		memset(id, 0, sizeof(id));
-		return inherit(f, id);
+		return inherit(f, &nobody);
 	case LOCK_HELD:
 		break;
 	}
 	/* Only the answer to our own add was lost. */
-	if (memcmp(id, f->id, sizeof(id)) == 0)
+	if (is_id(holder.id, f->id))
 		return LEADS;
-	if (f->knows_dead && memcmp(id, f->dead, sizeof(id)) == 0)
-		return inherit(f, id);
-	flight_follow_begin(f, id);
+	if (f->knows_dead && is_id(holder.id, f->dead))
+		return inherit(f, &holder);
+	flight_follow_begin(f, &holder);
 	return FOLLOWS;
 }
 

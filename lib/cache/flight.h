@@ -5,7 +5,9 @@
  *
  * What is in the store, all in the group of the question's manifest:
  *
- *   <manifest>:e<epoch>:lock        who leads: the id of a flight
+ *   <manifest>:e<epoch>:v<version>:lock
+ *                                   who leads: the id of a flight, and the
+ *                                   leader's lease
  *   <manifest>:f<id>:state          written by its leader alone: a count that
  *                                   grows with every sign of life, how it
  *                                   stands, how many segments there are, and
@@ -17,10 +19,11 @@
  *   <manifest>:f<id>:heir           whoever may take a dead leader's place
  *
  * The epoch is in the lock's name, so that nobody joins what began before a
- * purge. Nothing is judged by comparing clocks of two hosts: a leader is dead
- * when its state has not changed for most of the lease as a follower's own
- * clock counts it. Every value carries its kind, the flight's id and a digest;
- * what is not as it must be counts as absent.
+ * purge, and so is the version of all this, so that processes of two versions
+ * never meet. Nothing is judged by comparing clocks of two hosts: a leader is
+ * dead when its state has not changed for most of its own lease as a
+ * follower's clock counts it. Every value carries its kind, the flight's id
+ * and a digest; what is not as it must be counts as absent.
  *
  * A flight is used by one thread at a time. No function fails: what the
  * store does not do shows in what a follower is told.
@@ -40,7 +43,8 @@ enum {
 };
 
 struct flight_config {
-	int64_t lease_ms;   /* a leader silent for longer has lost its place */
+	int64_t lease_ms;   /* as a leader: silent for longer, it has lost its
+			       place; 100 ms to an hour, or the nearest */
 	size_t max_bytes;   /* of a flight's body in the store at a time */
 };
 

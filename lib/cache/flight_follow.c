@@ -53,16 +53,17 @@ show_joined(struct flight *f)
 }
 
 void
-flight_follow_begin(struct flight *f, const uint8_t id[FLIGHT_ID_BYTES])
+flight_follow_begin(struct flight *f, const struct record_holder *holder)
 {
 	struct flight_follow *w = &f->follow;
 
 	flight_follow_fini(w);
 	f->part = PART_FOLLOWS;
-	memcpy(f->id, id, sizeof(f->id));
+	memcpy(f->id, holder->id, sizeof(f->id));
+	f->lease_ms = holder->lease_ms;
 	buf_init(&w->out, OUT_BYTES);
 	w->polled_us = w->heir_us = f->clock->steady_us();
-	w->watch = flight_watch_join(f->watches, id, &w->seen);
+	w->watch = flight_watch_join(f->watches, f->id, &w->seen);
 	if (w->watch != NULL)
 		show_joined(f);
 }
@@ -341,16 +342,18 @@ see(struct flight *f)
 static bool
 heir_is_there(struct flight *f)
 {
-	uint8_t id[FLIGHT_ID_BYTES] = {0};
+	struct record_holder holder = {0};
 	struct flight_follow *w = &f->follow;
-	enum flight_lock lock = flight_read_lock(f, id);
+	enum flight_lock lock = flight_read_lock(f, &holder);
 
-	if (lock == LOCK_HELD && memcmp(id, f->id, sizeof(id)) != 0) {
-		flight_follow_begin(f, id);
+	if (lock == LOCK_HELD &&
+	    memcmp(holder.id, f->id, sizeof(f->id)) != 0) {
+		flight_follow_begin(f, &holder);
 		return true;
 	}
+	/* The heir's time is short, whatever the lease of the dead was. */
 	if (lock == LOCK_ABSENT || f->clock->steady_us() - w->heir_us >=
-	    flight_beat_us(f))
+	    f->config.lease_ms * 1000 / 5)
 		tell_end(w, FLIGHT_DEAD);
 	return false;
 }

@@ -227,6 +227,7 @@ flight_lead_begin(struct flight *f)
 
 	flight_lead_fini(l);
 	f->part = PART_LEADS;
+	f->lease_ms = f->config.lease_ms;
 	buf_init(&l->head, RECORD_HEAD_MAX);
 	buf_init(&l->open, max > RECORD_SEGMENT_MAX ? max
 						    : RECORD_SEGMENT_MAX);
@@ -307,15 +308,15 @@ static void
 see_to_lock(struct flight *f, const struct store_value *v,
     const struct kept *kept)
 {
-	uint8_t id[FLIGHT_ID_BYTES] = {0};
+	struct record_holder holder;
 	struct flight_lead *l = &f->lead;
 
 	if (l->released || l->deposed)
 		return;
 	if (v->result != STORE_OK)
 		lock_again(f, kept);
-	else if (record_lock_read(v->data, v->len, id) &&
-	    memcmp(id, f->id, sizeof(id)) != 0)
+	else if (record_lock_read(v->data, v->len, &holder) &&
+	    memcmp(holder.id, f->id, sizeof(holder.id)) != 0)
 		l->deposed = true;
 	else
 		taken(f, flight_put_lock(f, false));

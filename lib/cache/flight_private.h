@@ -87,6 +87,7 @@ struct flight {
 	const struct flight_clock *clock;
 	enum flight_part part;
 	uint8_t id[FLIGHT_ID_BYTES];   /* of the flight it is part of */
+	int64_t lease_ms;              /* of that one's leader */
 	bool knows_dead;
 	uint8_t dead[FLIGHT_ID_BYTES]; /* one that came to an end */
 	struct buf scratch;            /* a value to be written */
@@ -103,11 +104,13 @@ enum flight_lock { LOCK_DOWN, LOCK_ABSENT, LOCK_ODD, LOCK_HELD };
 
 /* All of one thread at a time, as the flight itself. */
 
-/* The sign of life comes so often; and the lease in seconds, rounded up. */
+/*
+ * Of the flight that f is part of: the leader's sign of life comes so often;
+ * one that is silent for so long is dead; its lease, rounded up.
+ */
 int64_t flight_beat_us(const struct flight *f);
-int64_t flight_lease_s(const struct flight *f);
-/* A leader silent for so long is dead. */
 int64_t flight_death_us(const struct flight *f);
+int64_t flight_lease_s(const struct flight *f);
 
 /* Set a value of the flight's group from scratch. */
 enum store_result flight_put_scratch(struct flight *f, const char *name,
@@ -118,21 +121,21 @@ enum store_result flight_put_lock(struct flight *f, bool add);
 
 /* Read the lock; whose, where it is LOCK_HELD. */
 enum flight_lock flight_read_lock(struct flight *f,
-    uint8_t id[FLIGHT_ID_BYTES]);
+    struct record_holder *holder);
 
 /* Remove the lock, if it is that of f->id and nobody was told to replace it. */
 void flight_let_go(struct flight *f);
 
 /*
  * Take the right to let go or replace the lock of a flight: STORE_ABSENT
- * when somebody else has it. It runs out soon after the lease.
+ * when somebody else has it. It runs out soon after our own lease.
  */
 enum store_result flight_be_heir(struct flight *f,
     const uint8_t id[FLIGHT_ID_BYTES]);
 
-/* Begin to lead under f->id, the lock being set, or to follow id. */
+/* Begin to lead under f->id, the lock being set, or to follow its holder. */
 void flight_lead_begin(struct flight *f);
-void flight_follow_begin(struct flight *f, const uint8_t id[FLIGHT_ID_BYTES]);
+void flight_follow_begin(struct flight *f, const struct record_holder *holder);
 
 /*
  * Where nobody has ever followed, what is in the store of the body serves

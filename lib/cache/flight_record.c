@@ -9,7 +9,8 @@
  * What the kinds say, from offset 24 on:
  *
  *	lock, joined, need, heir
- *		8	a number; of lock and heir zero
+ *		8	a number: of lock the leader's lease in ms, of heir
+ *			zero
  *	state
  *		8	beat
  *		8	written, ms since 1970
@@ -183,14 +184,18 @@ record_mark_read(const char *value, size_t len, enum record_kind kind,
 }
 
 bool
-record_lock_read(const char *value, size_t len, uint8_t id[FLIGHT_ID_BYTES])
+record_lock_read(const char *value, size_t len, struct record_holder *holder)
 {
 	struct content c;
+	uint64_t lease_ms;
 
-	if (!open_value(value, len, RECORD_LOCK, &c) || c.len != 8 ||
-	    take_le(c.at, 8) != 0)
+	if (!open_value(value, len, RECORD_LOCK, &c) || c.len != 8)
 		return false;
-	memcpy(id, value + AT_ID, FLIGHT_ID_BYTES);
+	lease_ms = take_le(c.at, 8);
+	if (lease_ms < RECORD_LEASE_MIN_MS || lease_ms > RECORD_LEASE_MAX_MS)
+		return false;
+	memcpy(holder->id, value + AT_ID, FLIGHT_ID_BYTES);
+	holder->lease_ms = (int64_t)lease_ms;
 	return true;
 }
 

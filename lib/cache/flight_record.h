@@ -23,7 +23,7 @@
 #include "cache/names.h"
 
 enum {
-	RECORD_VERSION = 1,
+	RECORD_VERSION = 2,
 	RECORD_DIGEST_BYTES = 16,
 	RECORD_OVERHEAD = 24 + RECORD_DIGEST_BYTES,
 	RECORD_MARK_BYTES = RECORD_OVERHEAD + 8,
@@ -32,11 +32,13 @@ enum {
 	RECORD_SEGMENT_MAX = 64 * 1024, /* bytes of the body in a segment */
 	RECORD_SEGMENT_OVERHEAD = RECORD_OVERHEAD + 12,
 	RECORD_PAIRS_MAX = 512,        /* of headers, and of Vary values */
-	RECORD_HEAD_MAX = 64 * 1024
+	RECORD_HEAD_MAX = 64 * 1024,
+	RECORD_LEASE_MIN_MS = 100,
+	RECORD_LEASE_MAX_MS = 3600 * 1000
 };
 
 enum record_kind {
-	RECORD_LOCK = 1, /* a mark: the id is all it says */
+	RECORD_LOCK = 1, /* a mark: the leader's lease, ms */
 	RECORD_STATE,
 	RECORD_HEAD,
 	RECORD_SEGMENT,
@@ -72,9 +74,15 @@ int record_head_write(struct buf *out, const uint8_t id[FLIGHT_ID_BYTES],
 int record_segment_write(struct buf *out, const uint8_t id[FLIGHT_ID_BYTES],
     uint32_t n, uint64_t at, const char *bytes, size_t len);
 
-/* Whether this is a lock; whose goes to id. */
+/* Who leads a flight. */
+struct record_holder {
+	uint8_t id[FLIGHT_ID_BYTES];
+	int64_t lease_ms; /* within the bounds above */
+};
+
+/* Whether this is a lock; whose goes to holder. */
 bool record_lock_read(const char *value, size_t len,
-    uint8_t id[FLIGHT_ID_BYTES]);
+    struct record_holder *holder);
 
 /* Whether this is that kind of mark of that flight; and its number. */
 bool record_mark_read(const char *value, size_t len, enum record_kind kind,

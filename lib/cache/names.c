@@ -69,12 +69,12 @@ names_epoch(char out[NAMES_BYTES], const char *space)
 
 void
 names_lock(char out[NAMES_BYTES], const char *manifest,
-    const uint8_t epoch[ENTRY_EPOCH_BYTES])
+    const uint8_t epoch[ENTRY_EPOCH_BYTES], unsigned version)
 {
 	char hex[2 * ENTRY_EPOCH_BYTES + 1];
 
 	text_hex(epoch, ENTRY_EPOCH_BYTES, hex);
-	snprintf(out, NAMES_BYTES, "%s:e%s:lock", manifest, hex);
+	snprintf(out, NAMES_BYTES, "%s:e%s:v%u:lock", manifest, hex, version);
 }
 
 void

@@ -35,9 +35,12 @@ void names_chunk(char out[NAMES_BYTES], const char *manifest,
 /* r1:<space>:epoch. */
 void names_epoch(char out[NAMES_BYTES], const char *space);
 
-/* <manifest>:e<epoch>:lock, who leads the flight of a question. */
+/*
+ * <manifest>:e<epoch>:v<version>:lock, who leads the flight of a question;
+ * version: of what flights keep in the store.
+ */
 void names_lock(char out[NAMES_BYTES], const char *manifest,
-    const uint8_t epoch[ENTRY_EPOCH_BYTES]);
+    const uint8_t epoch[ENTRY_EPOCH_BYTES], unsigned version);
 
 /* <manifest>:f<id>:<what>, what being of 10 bytes at most. */
 void names_flight(char out[NAMES_BYTES], const char *manifest,

@@ -27,15 +27,15 @@ static void
 try_marks(const char *value, size_t len, const uint8_t *id)
 {
 	static const enum record_kind kinds[] = {RECORD_JOINED, RECORD_NEED};
-	uint8_t holder[FLIGHT_ID_BYTES];
+	struct record_holder holder;
 	struct buf again;
 	uint64_t number;
 	size_t i;
 
 	buf_init(&again, len);
-	if (record_lock_read(value, len, holder))
-		compare(&again, record_mark_write(&again, RECORD_LOCK, holder,
-		    0), value, len);
+	if (record_lock_read(value, len, &holder))
+		compare(&again, record_mark_write(&again, RECORD_LOCK,
+		    holder.id, (uint64_t)holder.lease_ms), value, len);
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (record_mark_read(value, len, kinds[i], id, &number))
 			compare(&again, record_mark_write(&again, kinds[i],

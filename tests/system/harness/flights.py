@@ -37,17 +37,19 @@ class Pair(contextlib.ExitStack):
     """
     near and far: pools of their own that share memcached and the upstream,
     a Stage. What is asked of near leads when it is asked first, and near
-    can be killed without harm to who follows from far.
+    can be killed without harm to who follows from far. far_options: of
+    far, where they differ.
     """
 
     def __init__(self, memcached, stage, demo, options=None, processes=1,
-                 server=LighttpdPool):
+                 server=LighttpdPool, far_options=None):
         super().__init__()
         self.memcached = memcached
         self.stage = stage
         self.demo = demo
         self.options = {"upstream openai.url": stage.url, **PATIENT,
                         **(options or {})}
+        self.far_options = {**self.options, **(far_options or {})}
         self.processes = processes
         self.server = server
 
@@ -56,8 +58,8 @@ class Pair(contextlib.ExitStack):
         try:
             self.near, self.far = (self.enter_context(Site(
                 self.server, memcached=self.memcached, demo=self.demo,
-                options=self.options, processes=self.processes))
-                for _ in range(2))
+                options=options, processes=self.processes))
+                for options in (self.options, self.far_options))
         except BaseException:
             self.close()
             raise

@@ -362,8 +362,9 @@ test_names_are_never_cut(void **state)
 	assert_string_not_equal(name, other);
 	assert_true(strlen(name) <= 250);
 	assert_string_equal(name + strlen(name) - 11, ":4294967295");
-	names_lock(name, q.manifest, id);
-	assert_string_equal(name + strlen(name) - 5, ":lock");
+	names_lock(name, q.manifest, id, 4294967295);
+	assert_string_equal(name + strlen(name) - 17, ":v4294967295:lock");
+	assert_true(strlen(name) <= 250);
 }
 
 static void

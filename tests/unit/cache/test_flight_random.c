@@ -2,10 +2,10 @@
  * Crowds in random trouble, by a clock that the test moves: values are
  * evicted and spoilt, old ones come back, calls fail with and without having
  * been carried out, the store is started anew, leaders are stopped and
- * killed, in one process and in two. Whatever happens, each follower gets the
- * head and the beginning of one leader's body and of no other's, a whole body
- * is whole, and everybody gets to an end. Without trouble there is one leader,
- * and all get all.
+ * killed, in one process and in two, of different leases. Whatever happens,
+ * each follower gets the head and the beginning of one leader's body and of no
+ * other's, a whole body is whole, and everybody gets to an end. Without
+ * trouble there is one leader, and all get all.
  *
  * REPRISE_SEEDS=n tries more of them.
  */
@@ -131,7 +131,8 @@ struct actor {
 struct world {
 	struct flight_rig r;
 	struct cache other; /* of another process */
-	bool many;          /* every second one is there */
+	bool many;          /* every second one is there, ... */
+	int64_t lease_ms;   /* ... which has this lease */
 	struct actor actors[ACTORS];
 	bool calm;         /* there is no trouble */
 	int leads, alone, whole;
@@ -304,8 +305,10 @@ enter(struct world *w, struct actor *a)
 {
 	struct flight_rig there = w->r;
 
-	if (w->many && (a - w->actors) % 2 != 0)
+	if (w->many && (a - w->actors) % 2 != 0) {
 		there.cache = &w->other;
+		there.config.lease_ms = w->lease_ms;
+	}
 	if (a->f == NULL)
 		a->f = rig_flight(&there);
 	a->role = flight_enter(a->f);
@@ -350,6 +353,7 @@ live(struct world *w, uint64_t seed)
 	w->other.watches = flight_watches_new();
 	assert_non_null(w->other.watches);
 	w->many = seed % 2 != 0;
+	w->lease_ms = draw(2) == 0 ? LEASE_MS : 500 + draw(2 * LEASE_MS);
 	if (!w->calm && draw(4) == 0)
 		w->r.config.max_bytes = 1 + draw(200000);
 	w->leads = w->alone = w->whole = 0;

@@ -23,9 +23,9 @@ typedef bool (*taker)(const char *value, size_t len);
 static bool
 take_lock(const char *value, size_t len)
 {
-	uint8_t id[FLIGHT_ID_BYTES];
+	struct record_holder holder;
 
-	return record_lock_read(value, len, id);
+	return record_lock_read(value, len, &holder);
 }
 
 static bool
@@ -103,7 +103,7 @@ write_sample(struct buf *out, size_t i, const uint8_t *id)
 	buf_init(out, 1 << 20);
 	switch (i) {
 	case 0:
-		rc = record_mark_write(out, RECORD_LOCK, id, 0);
+		rc = record_mark_write(out, RECORD_LOCK, id, 300);
 		break;
 	case 1:
 		rc = record_mark_write(out, RECORD_NEED, id, 7);
@@ -140,14 +140,15 @@ seal(char *value, size_t len)
 static void
 test_marks_are_read_again(void **state)
 {
-	uint8_t id[FLIGHT_ID_BYTES];
+	struct record_holder holder;
 	uint64_t number;
 	struct buf b;
 
 	(void)state;
 	write_sample(&b, 0, theirs);
-	assert_true(record_lock_read(b.data, b.len, id));
-	assert_memory_equal(id, theirs, sizeof(id));
+	assert_true(record_lock_read(b.data, b.len, &holder));
+	assert_memory_equal(holder.id, theirs, sizeof(holder.id));
+	assert_int_equal(holder.lease_ms, 300);
 	buf_fini(&b);
 	write_sample(&b, 1, ours);
 	assert_int_equal(b.len, RECORD_MARK_BYTES);
@@ -342,7 +343,10 @@ test_contradictions_are_not_taken(void **state)
 		size_t at;
 		int value;
 	} bad[] = {
-	    {0, 4, 2}, {0, 6, 1}, {0, 24, 1}, /* version, zero, number */
+	    {0, 4, 1}, {0, 6, 1}, /* version, zero */
+	    {0, 25, 0},         /* a lease shorter than there is */
+	    {0, 27, 1},         /* longer */
+	    {0, 31, 0x80},
 	    {2, 24 + 15, 0x80}, /* written before 1970 */
 	    {2, 24 + 16, 5},    /* how: unknown */
 	    {2, 24 + 16, 0},    /* leading, yet an error */

@@ -202,13 +202,15 @@ test_clocks_that_differ_only_delay(void **state)
 static void
 test_bytes_of_the_dead_are_not_given_out(void **state)
 {
+	struct record_holder holder = {.lease_ms = LEASE_MS};
 	struct pair p;
 
 	(void)state;
 	pair_open_with(&p, "bytes", 5);
 	flight_lead_tick(p.leader, NULL, 0);
 	pass_ms(DEATH_MS);
-	flight_follow_begin(p.follower, p.leader->id);
+	memcpy(holder.id, p.leader->id, sizeof(holder.id));
+	flight_follow_begin(p.follower, &holder);
 	run_flight(NULL, NULL, 0, &p.got, p.follower, LEASE_MS);
 	assert_int_equal(p.got.state, FLIGHT_DEAD);
 	assert_got(&p.got, "", 0);
