@@ -1,5 +1,7 @@
 #include "base/digest.h"
 
+#include "base/little_endian.h"
+
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <pthread.h>
@@ -59,10 +61,8 @@ void
 digest_field(struct digest *d, const void *bytes, size_t len)
 {
 	uint8_t prefix[8];
-	size_t i;
 
-	for (i = 0; i < sizeof(prefix); i++)
-		prefix[i] = (uint8_t)((uint64_t)len >> (8 * i));
+	put_le(prefix, len, sizeof(prefix));
 	digest_update(d, prefix, sizeof(prefix));
 	digest_update(d, bytes, len);
 }

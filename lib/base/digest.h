@@ -23,7 +23,8 @@ struct digest *digest_new(void);
 void digest_update(struct digest *d, const void *bytes, size_t len);
 
 /*
- * Feed one field of a record: its length as eight bytes, then its bytes,
+ * Feed one field of a record: its length as eight bytes, the least first,
+ * then its bytes,
  * so that no two lists of fields feed the same stream.
  */
 void digest_field(struct digest *d, const void *bytes, size_t len);

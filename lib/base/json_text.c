@@ -1,5 +1,7 @@
 #include "base/json_text.h"
 
+#include "base/text.h"
+
 #include <stdint.h>
 #include <string.h>
 
@@ -116,16 +118,6 @@ json_walk_next(struct json_walk *w, struct json_item *item)
 	return item->value.len > 0;
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if ((c | 32) >= 'a' && (c | 32) <= 'f')
-		return (c | 32) - 'a' + 10;
-	return -1;
-}
-
 /*
  * The ASCII character written at *p, which is before end, and go behind it;
  * -1 when it is none.
@@ -150,8 +142,8 @@ read_char(const char **p, const char *end)
 	if (end - at < 6 || memcmp(at, "\\u00", 4) != 0)
 		return -1;
 	*p = at + 6;
-	high = hex_digit(at[4]);
-	low = hex_digit(at[5]);
+	high = text_hex_value(at[4]);
+	low = text_hex_value(at[5]);
 	return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 

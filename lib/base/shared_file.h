@@ -37,7 +37,10 @@ uint64_t shared_file_magic(const char letters[8], size_t size);
 void *shared_file_open(const char *path, size_t size, uint64_t magic,
     struct err *err);
 
-/* As shared_file_open, for this process alone. NULL: memory. */
+/*
+ * As shared_file_open, for this process and its children alone. NULL when
+ * memory is short. Any thread.
+ */
 void *shared_file_private(size_t size, uint64_t magic);
 
 /*
@@ -49,7 +52,7 @@ void *shared_file_private(size_t size, uint64_t magic);
 const void *shared_file_read(const char *path, const char *path_glob,
     size_t size, uint64_t magic, struct err *err);
 
-/* Unmap it. p may be NULL. */
+/* Unmap it; nobody may use it any more. p may be NULL. Any thread. */
 void shared_file_close(const void *p, size_t size);
 
 #endif

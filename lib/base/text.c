@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-static int
+static bool
 is_continuation(unsigned char c)
 {
 	return (c & 0xc0) == 0x80;
@@ -88,8 +88,8 @@ text_hex(const void *bytes, size_t len, char *out)
 	out[2 * len] = '\0';
 }
 
-static int
-hex_value(char c)
+int
+text_hex_value(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -108,8 +108,8 @@ text_unhex(const char *s, void *out, size_t len)
 	int hi, lo;
 
 	for (i = 0; i < len; i++) {
-		if ((hi = hex_value(s[2 * i])) == -1 ||
-		    (lo = hex_value(s[2 * i + 1])) == -1)
+		if ((hi = text_hex_value(s[2 * i])) == -1 ||
+		    (lo = text_hex_value(s[2 * i + 1])) == -1)
 			return -1;
 		u[i] = (unsigned char)(hi << 4 | lo);
 	}
@@ -151,7 +151,7 @@ text_printable(const char *s, char *out, size_t out_size)
 	}
 }
 
-static int
+static bool
 is_blank(char c)
 {
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';

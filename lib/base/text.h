@@ -35,6 +35,9 @@ bool text_glob(const char *pattern, const char *s);
  */
 void text_hex(const void *bytes, size_t len, char *out);
 
+/* The value of a hex digit, either case; -1 when c is none. */
+int text_hex_value(char c);
+
 /*
  * Parse exactly 2*len hex digits (either case), then NUL. 0, or -1 when s
  * is anything else (out is then undefined).

@@ -13,7 +13,10 @@
  */
 int sse_write_event(struct buf *out, const char *name, const char *data);
 
-/* Append a comment that keeps a connection awake, with its blank line. */
+/*
+ * Append a comment that keeps a connection awake, a line for each line of
+ * text, and the blank line. 0, or -1 when out failed.
+ */
 int sse_write_comment(struct buf *out, const char *text);
 
 #endif
