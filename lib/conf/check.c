@@ -24,10 +24,13 @@ all_visible(const char *s)
 }
 
 bool
-conf_check_has_control(const char *s)
+conf_check_has_control(const char *s, size_t len)
 {
-	for (; *s != '\0'; s++) {
-		if (((unsigned char)*s < 0x20 && *s != '\t') || *s == 0x7f)
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		if (((unsigned char)s[i] < 0x20 && s[i] != '\t') ||
+		    s[i] == 0x7f)
 			return true;
 	}
 	return false;
@@ -297,7 +300,7 @@ conf_check_string(const struct conf_option *option, char *value,
 	check_fn *check = checks[option->id];
 	const char *rule;
 
-	if (conf_check_has_control(value))
+	if (conf_check_has_control(value, strlen(value)))
 		return err_set(err, ERR_CONFIG,
 		    "must not hold control characters");
 	if (looks_commented(value))

@@ -9,6 +9,7 @@
 #include "conf/table.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /*
  * Check a value of an option of type STRING and bring it into the form in
@@ -22,7 +23,7 @@ int conf_check_string(const struct conf_option *option, char *value,
 /* Whether name may name an upstream: letters, digits, '-', '_', '.'. */
 bool conf_check_upstream_name(const char *name);
 
-/* Whether s holds a control byte (below 0x20, or DEL) other than a tab. */
-bool conf_check_has_control(const char *s);
+/* Whether a control byte (below 0x20, or DEL) other than a tab is in s. */
+bool conf_check_has_control(const char *s, size_t len);
 
 #endif

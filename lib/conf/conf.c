@@ -100,6 +100,7 @@ free_upstream(struct conf_upstream *upstream)
 void
 conf_free(struct conf *conf)
 {
+	enum conf_section section;
 	size_t i;
 
 	if (conf == NULL)
@@ -107,10 +108,9 @@ conf_free(struct conf *conf)
 	for (i = 0; i < conf->n_upstreams; i++)
 		free_upstream(&conf->upstreams[i]);
 	free(conf->upstreams);
-	free_section(CONF_IN_server, &conf->server);
-	free_section(CONF_IN_cache, &conf->cache);
-	free_section(CONF_IN_flight, &conf->flight);
-	free_section(CONF_IN_usage, &conf->usage);
+	for (section = 0; section < CONF_IN_upstream; section++)
+		free_section(section,
+		    (char *)conf + conf_table_offset(section));
 	free(conf->path);
 	free(conf);
 }

@@ -125,13 +125,16 @@ struct conf *conf_load(const char *path, char *const *envp, struct err *err);
 struct conf *conf_load_text(const char *text, size_t len, const char *path,
     char *const *envp, struct err *err);
 
-/* Free a configuration. conf may be NULL. */
+/*
+ * Free a configuration, which no thread may use any more. conf may be
+ * NULL. Credentials are overwritten first.
+ */
 void conf_free(struct conf *conf);
 
 /*
  * Append the whole configuration as an INI file that conf_load would read
  * to the same. Credentials are shown by where they come from, never as
- * such. 0, or -1 when out has failed.
+ * such. 0, or -1 when out has failed. Any thread, like all below.
  */
 int conf_print(const struct conf *conf, struct buf *out);
 
@@ -142,10 +145,10 @@ int conf_print(const struct conf *conf, struct buf *out);
 int conf_print_manual(struct buf *out);
 
 /*
- * Parse a duration as options are written ("90", "1.5s" is not allowed,
- * "10m"): whole number and optional unit ms, s, m, h, d. 0 and
- * milliseconds in *out_ms, or -1 when malformed or above ten years.
- * Any thread; also used for X-Cache-TTL.
+ * Parse a duration as options are written ("90", "10m"): a whole number,
+ * and a unit, which is ms, s (also when there is none), m, h or d. 0 and
+ * milliseconds in *out_ms, or -1 when malformed or above ten years. Also
+ * used for X-Cache-TTL.
  */
 int conf_parse_duration(const char *s, int64_t *out_ms);
 
@@ -163,7 +166,7 @@ struct conf_replay {
  * Parse "instant", "recorded", "recorded*N" (or x, or the multiplication
  * sign in UTF-8, for *) and "N/s". N: at most seven digits, and after a
  * point at most three more; from 0.001 to 1000000. 0, or -1 when it is none
- * of these (*out is then unchanged). Any thread.
+ * of these (*out is then unchanged).
  */
 int conf_parse_replay(const char *s, struct conf_replay *out);
 

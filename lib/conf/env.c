@@ -88,13 +88,18 @@ unknown_variable(const struct conf_load *load, const char *name,
 static const struct conf_option *
 find_own_option(const char *name)
 {
-	const struct conf_option *guess = guess_own_option(name);
+	const struct conf_option *option;
 	char known[VARIABLE_MAX + 1];
+	size_t i;
 
-	if (guess == NULL)
-		return NULL;
-	write_name(guess, known);
-	return strcmp(known, name) == 0 ? guess : NULL;
+	for (i = 0; i < CONF_OPTION_COUNT; i++) {
+		option = conf_table_row((enum conf_option_id)i);
+		write_name(option, known);
+		if (option->section != CONF_IN_upstream &&
+		    strcmp(known, name) == 0)
+			return option;
+	}
+	return NULL;
 }
 
 /*

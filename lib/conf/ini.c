@@ -1,7 +1,8 @@
 #include "conf/ini.h"
 
+#include "conf/check.h"
+
 #include <ini.h>
-#include <stdbool.h>
 #include <string.h>
 
 /*
@@ -28,19 +29,6 @@ fail(struct reader *r, const char *what)
 	r->failed_line = r->line;
 	return err_set(&r->err, ERR_CONFIG, "%s:%d: %s", r->label, r->line,
 	    what);
-}
-
-static bool
-has_bad_byte(const char *s, size_t len)
-{
-	size_t i;
-
-	for (i = 0; i < len; i++) {
-		if (((unsigned char)s[i] < 0x20 && s[i] != '\t') ||
-		    s[i] == 0x7f)
-			return true;
-	}
-	return false;
 }
 
 static const char *
@@ -106,7 +94,7 @@ read_line(char *out, int size, void *stream)
 		fail(r, "the line is too long");
 		return NULL;
 	}
-	if (has_bad_byte(start, len)) {
+	if (conf_check_has_control(start, len)) {
 		fail(r, "the line holds control characters");
 		return NULL;
 	}

@@ -51,14 +51,9 @@ conf_load_target(struct conf_load *load, enum conf_section section,
 {
 	struct conf_target target = {.places = &load->own};
 
-	if (section == CONF_IN_server) {
-		target.section = &load->conf->server;
-	} else if (section == CONF_IN_cache) {
-		target.section = &load->conf->cache;
-	} else if (section == CONF_IN_flight) {
-		target.section = &load->conf->flight;
-	} else if (section == CONF_IN_usage) {
-		target.section = &load->conf->usage;
+	if (section != CONF_IN_upstream) {
+		target.section =
+		    (char *)load->conf + conf_table_offset(section);
 	} else {
 		target.section = &load->conf->upstreams[index];
 		target.places = &load->upstreams[index];

@@ -1,6 +1,6 @@
 /*
  * A configuration being loaded: what load.c, env.c and resolve.c share.
- * Private to this room.
+ * Private to this room. One thread, as conf_load.
  */
 #ifndef CONF_LOAD_H
 #define CONF_LOAD_H

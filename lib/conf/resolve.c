@@ -15,25 +15,16 @@ enum { CREDENTIAL_MAX = 16 * 1024 };
 static const char *
 keep_credential(struct conf_upstream *upstream, const char *s, size_t len)
 {
-	char *copy;
-
 	while (len > 0 && memchr(" \t\r\n", s[len - 1], 4) != NULL)
 		len--;
 	if (len == 0)
 		return "is empty";
 	if (len > CREDENTIAL_MAX)
 		return "is too long";
-	if (memchr(s, '\0', len) != NULL || memchr(s, '\t', len) != NULL)
+	if (conf_check_has_control(s, len) || memchr(s, '\t', len) != NULL)
 		return "holds control characters";
-	if ((copy = strndup(s, len)) == NULL)
-		return "does not fit into memory";
-	if (conf_check_has_control(copy)) {
-		explicit_bzero(copy, len);
-		free(copy);
-		return "holds control characters";
-	}
-	upstream->credential = copy;
-	return NULL;
+	upstream->credential = strndup(s, len);
+	return upstream->credential != NULL ? NULL : "does not fit into memory";
 }
 
 static const char *

@@ -28,12 +28,15 @@ static const struct conf_option rows[CONF_OPTION_COUNT] = {
 #include "conf/options.def"
 };
 
-static const char *const sections[CONF_SECTION_COUNT] = {
-	[CONF_IN_server] = "server",
-	[CONF_IN_cache] = "cache",
-	[CONF_IN_flight] = "flight",
-	[CONF_IN_usage] = "usage",
-	[CONF_IN_upstream] = "upstream",
+static const struct {
+	const char *name;
+	size_t offset;
+} sections[CONF_SECTION_COUNT] = {
+	[CONF_IN_server] = {"server", offsetof(struct conf, server)},
+	[CONF_IN_cache] = {"cache", offsetof(struct conf, cache)},
+	[CONF_IN_flight] = {"flight", offsetof(struct conf, flight)},
+	[CONF_IN_usage] = {"usage", offsetof(struct conf, usage)},
+	[CONF_IN_upstream] = {"upstream", 0},
 };
 
 const struct conf_option *
@@ -45,7 +48,13 @@ conf_table_row(enum conf_option_id id)
 const char *
 conf_table_section(enum conf_section section)
 {
-	return sections[section];
+	return sections[section].name;
+}
+
+size_t
+conf_table_offset(enum conf_section section)
+{
+	return sections[section].offset;
 }
 
 const struct conf_option *

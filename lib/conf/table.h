@@ -14,7 +14,7 @@ enum conf_section {
 	CONF_IN_cache,
 	CONF_IN_flight,
 	CONF_IN_usage,
-	CONF_IN_upstream,
+	CONF_IN_upstream, /* after all that have no name */
 	CONF_SECTION_COUNT
 };
 
@@ -66,6 +66,9 @@ const struct conf_option *conf_table_row(enum conf_option_id id);
 
 /* "server", "cache", "flight", "usage" or "upstream". */
 const char *conf_table_section(enum conf_section section);
+
+/* Where in struct conf the struct of a section without a name is, bytes. */
+size_t conf_table_offset(enum conf_section section);
 
 /* The option of that name in that section, or NULL. */
 const struct conf_option *conf_table_find(enum conf_section section,

@@ -29,16 +29,15 @@ print_section(enum conf_section section, const void *base, struct buf *out)
 int
 conf_print(const struct conf *conf, struct buf *out)
 {
+	enum conf_section section;
 	size_t i;
 
-	buf_puts(out, "[server]\n");
-	print_section(CONF_IN_server, &conf->server, out);
-	buf_puts(out, "\n[cache]\n");
-	print_section(CONF_IN_cache, &conf->cache, out);
-	buf_puts(out, "\n[flight]\n");
-	print_section(CONF_IN_flight, &conf->flight, out);
-	buf_puts(out, "\n[usage]\n");
-	print_section(CONF_IN_usage, &conf->usage, out);
+	for (section = 0; section < CONF_IN_upstream; section++) {
+		buf_printf(out, "%s[%s]\n", section > 0 ? "\n" : "",
+		    conf_table_section(section));
+		print_section(section, (const char *)conf +
+		    conf_table_offset(section), out);
+	}
 	for (i = 0; i < conf->n_upstreams; i++) {
 		buf_printf(out, "\n[upstream %s]\n", conf->upstreams[i].name);
 		print_section(CONF_IN_upstream, &conf->upstreams[i], out);
