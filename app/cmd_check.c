@@ -183,6 +183,8 @@ check_upstreams(const struct conf *conf, bool *well)
 		return;
 	}
 	pool = upstream_pool_new();
+	if (pool == NULL)
+		say(well, false, "upstreams", "memory is short");
 	for (i = 0; pool != NULL && i < conf->n_upstreams; i++)
 		check_upstream(pool, &conf->upstreams[i], well);
 	upstream_pool_free(pool);

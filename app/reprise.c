@@ -66,6 +66,10 @@ run(const char *path, int argc, char **argv)
 	}
 	optind = 1;
 	status = commands[i].run(conf, argc, argv);
+	if ((fflush(stdout) == EOF || ferror(stdout)) && status == 0) {
+		fputs("reprise: the output could not be written\n", stderr);
+		status = 1;
+	}
 	if (status == 2)
 		fprintf(stderr, "usage: reprise [-c FILE] %s %s\n",
 		    commands[i].name, commands[i].usage);

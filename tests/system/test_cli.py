@@ -178,6 +178,17 @@ def test_stats_count_over_all_workers(site, prompt):
     assert b"requests, hit" in summary.stdout
 
 
+@pytest.mark.parametrize("command", ["config", "check"])
+def test_output_that_is_lost_is_no_success(site, command):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [os.path.join(BUILD, "reprise"), "-c", site.workspace.conf,
+             command], stdout=full, stderr=subprocess.PIPE, env=clean_env(),
+            timeout=60)
+    assert done.returncode == 1
+    assert b"output" in done.stderr
+
+
 def test_a_wrong_call_is_told_how(site):
     for words in (["nonsense"], ["purge", "-z"], ["stats", "word"], []):
         done = reprise(site, *words)
