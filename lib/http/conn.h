@@ -22,6 +22,8 @@ struct http_conn {
 	bool body_ended;       /* the body was read to its end */
 	bool client_gone;      /* a write failed: latched */
 	int64_t ready_us;      /* steady clock: when it came; 0: just now */
+	int64_t read_until_us; /* steady clock: what has not been read of the
+				  body by then is given up; 0: no limit */
 	uint64_t bytes_read;   /* of the body */
 	uint64_t bytes_written;
 	/*

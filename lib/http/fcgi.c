@@ -1,5 +1,6 @@
 #include "http/fcgi.h"
 
+#include "base/clock.h"
 #include "http/env.h"
 #include "http/output.h"
 
@@ -81,6 +82,32 @@ http_fcgi_free(struct http_fcgi *f)
 	free(f);
 }
 
+/* An abort, whole, as nothing follows its header. */
+static bool
+is_abort(const unsigned char *h, ssize_t n)
+{
+	return n == HEADER_BYTES && h[0] == FCGI_VERSION_1 &&
+	    h[1] == FCGI_ABORT_REQUEST && (h[4] | h[5] | h[6]) == 0;
+}
+
+enum http_fcgi_arrival
+http_fcgi_look(int fd)
+{
+	unsigned char h[HEADER_BYTES];
+	ssize_t n;
+
+	for (;;) {
+		n = recv(fd, h, sizeof(h), MSG_PEEK | MSG_DONTWAIT);
+		if (n <= 0)
+			break;
+		if (!is_abort(h, n) ||
+		    recv(fd, h, sizeof(h), MSG_DONTWAIT) != n)
+			return HTTP_FCGI_REQUEST;
+	}
+	return n < 0 && (errno == EAGAIN || errno == EINTR) ?
+	    HTTP_FCGI_NOTHING : HTTP_FCGI_HANGUP;
+}
+
 /* The body's end by FastCGI: was all there that had been announced? */
 static ssize_t
 end_of_body(struct http_fcgi *f)
@@ -103,6 +130,8 @@ fcgi_read(struct http_conn *c, void *out, size_t size)
 	size_t more;
 	int first;
 
+	if (c->read_until_us != 0 && clock_steady_us() >= c->read_until_us)
+		f->cut_short = true;
 	if (f->cut_short)
 		return -1;
 	/*

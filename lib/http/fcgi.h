@@ -21,6 +21,20 @@
  */
 int http_fcgi_init(struct err *err);
 
+/* What is there to read on a connection between two requests. */
+enum http_fcgi_arrival {
+	HTTP_FCGI_REQUEST, /* at least the beginning of one */
+	HTTP_FCGI_NOTHING,
+	HTTP_FCGI_HANGUP
+};
+
+/*
+ * Look, without waiting. The abort of a request that had just been ended
+ * (FastCGI 1.0 section 5.4) is dropped: nothing need follow it, and whoever
+ * took it for a request would wait. Any thread, one at a time for each fd.
+ */
+enum http_fcgi_arrival http_fcgi_look(int fd);
+
 /* Room for one exchange at a time; a thread makes one and re-uses it. */
 struct http_fcgi;
 

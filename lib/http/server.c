@@ -24,7 +24,10 @@ enum {
 	/* The deepest stack is Jansson's, 2048 levels of a body's JSON. */
 	STACK_BYTES = 1024 * 1024,
 	EVENTS = 64,
-	/* For a body that an overloaded process reads only to answer 503. */
+	/*
+	 * For a body that an overloaded process reads only to answer 503: of
+	 * one silence, and of all of it.
+	 */
 	OVERLOADED_READ_MS = 1000,
 	/* For the first bytes on a connection made just before the end. */
 	LAST_GRACE_MS = 200,
@@ -63,31 +66,17 @@ http_server_is_fcgi(void)
 
 /* ---- workers ------------------------------------------------------------ */
 
-enum arrival { ARRIVAL_REQUEST, ARRIVAL_NOTHING, ARRIVAL_HANGUP };
-
-static enum arrival
-look_at(int fd)
-{
-	char byte;
-	ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-
-	if (n > 0)
-		return ARRIVAL_REQUEST;
-	return n < 0 && (errno == EAGAIN || errno == EINTR) ?
-	    ARRIVAL_NOTHING : ARRIVAL_HANGUP;
-}
-
 /*
  * A connection made just before the end has been promised service: wait a
  * moment for its request, as it cannot be parked any more.
  */
-static enum arrival
+static enum http_fcgi_arrival
 await_last(int fd)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 
 	poll(&p, 1, LAST_GRACE_MS);
-	return look_at(fd);
+	return http_fcgi_look(fd);
 }
 
 /* End the exchange and give the connection back. */
@@ -124,6 +113,10 @@ serve_request(struct worker *w, struct http_peer *peer)
 		return;
 	}
 	conn->ready_us = ready_us;
+	/* The one overflow thread must not be held by one slow sender. */
+	if (w->overflow)
+		conn->read_until_us = clock_steady_us() +
+		    OVERLOADED_READ_MS * 1000;
 	broken = config->handler(conn, w->overflow, config->ctx) ==
 	    HTTP_BROKEN;
 	after = conn->after;
@@ -141,22 +134,21 @@ static void
 serve(struct worker *w, struct http_peer *peer)
 {
 	struct http_peers *peers = w->server->peers;
-	enum arrival arrival = look_at(peer->fd);
+	enum http_fcgi_arrival arrival = http_fcgi_look(peer->fd);
 
-	if (arrival == ARRIVAL_NOTHING && peer->fresh &&
+	if (arrival == HTTP_FCGI_NOTHING && peer->fresh &&
 	    http_peers_stopping(peers))
 		arrival = await_last(peer->fd);
 	switch (arrival) {
-	case ARRIVAL_NOTHING:
+	case HTTP_FCGI_NOTHING:
 		http_peers_park(peers, peer);
 		return;
-	case ARRIVAL_HANGUP:
+	case HTTP_FCGI_HANGUP:
 		http_peers_drop(peers, peer, true);
 		return;
-	case ARRIVAL_REQUEST:
+	case HTTP_FCGI_REQUEST:
 		break;
 	}
-	/* The one overflow thread must not be held by one slow sender. */
 	if (w->overflow && w->server->config.io_timeout_ms > OVERLOADED_READ_MS)
 		http_socket_timeouts(peer->fd, OVERLOADED_READ_MS,
 		    OVERLOADED_READ_MS);
@@ -357,7 +349,7 @@ static void
 on_peer(struct server *s, struct http_peer *peer, uint32_t events)
 {
 	if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0 &&
-	    look_at(peer->fd) != ARRIVAL_REQUEST)
+	    http_fcgi_look(peer->fd) != HTTP_FCGI_REQUEST)
 		http_peers_hangup(s->peers, peer);
 	else
 		http_peers_ready(s->peers, peer);

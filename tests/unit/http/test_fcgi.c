@@ -435,6 +435,36 @@ a_silent_sender_times_out(void **state)
 	link_close(&l);
 }
 
+/* However much of it is there; it could not be told from a next request. */
+static void
+a_body_is_not_read_beyond_its_time(void **state)
+{
+	struct link l = link_open(SOCK_STREAM);
+	struct fcgi_answer a;
+	struct buf records, in;
+	struct http_conn *c;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	put_request(&records, true, "all of a body");
+	c = begin_with(&l, &records);
+	c->read_until_us = 1;
+	buf_init(&in, 100);
+	assert_int_equal(http_conn_read_all(c, &in, &err), -1);
+	assert_int_equal(err.code, ERR_CLIENT_GONE);
+	assert_int_equal(in.len, 0);
+	assert_int_equal(http_conn_write(c, "answer", 6), 0);
+	assert_false(http_fcgi_end(l.fcgi, false));
+	assert_false(is_open(l.here));
+	fcgi_read_answer(l.there, ID, &a);
+	assert_true(a.ended && !a.bad);
+	assert_string_equal(a.out.data, "answer");
+	buf_fini(&a.out);
+	buf_fini(&in);
+	buf_fini(&records);
+	link_close(&l);
+}
+
 static void
 a_receiver_that_does_not_read_times_out(void **state)
 {
@@ -616,6 +646,69 @@ the_next_request_is_no_departure(void **state)
 	link_close(&d.l);
 }
 
+/* ---- between two requests ----------------------------------------------- */
+
+static void
+put_abort(struct buf *b)
+{
+	fcgi_put_record(b, FCGI_ABORT, ID, "", 0);
+}
+
+static void
+what_comes_between_requests_is_told_apart(void **state)
+{
+	struct link l = link_open(SOCK_STREAM);
+	struct buf records;
+	size_t len;
+
+	(void)state;
+	put_request(&records, false, "question");
+	assert_int_equal(http_fcgi_look(l.here), HTTP_FCGI_NOTHING);
+	for (len = 1; len <= records.len; len++) {
+		assert_int_equal(fcgi_send(l.there, records.data + len - 1, 1),
+		    0);
+		assert_int_equal(http_fcgi_look(l.here), HTTP_FCGI_REQUEST);
+	}
+	/* It was only looked at. */
+	assert_non_null(http_fcgi_begin(l.fcgi, l.here));
+	assert_false(http_fcgi_end(l.fcgi, false));
+	buf_fini(&records);
+	link_close(&l);
+	l = link_open(SOCK_STREAM);
+	shutdown(l.there, SHUT_WR);
+	assert_int_equal(http_fcgi_look(l.here), HTTP_FCGI_HANGUP);
+	close(l.here);
+	link_close(&l);
+}
+
+/* The web server sent them as we ended the request. */
+static void
+late_aborts_are_no_request(void **state)
+{
+	struct link l = link_open(SOCK_STREAM);
+	struct buf records;
+
+	(void)state;
+	buf_init(&records, 4096);
+	put_abort(&records);
+	put_abort(&records);
+	assert_int_equal(fcgi_send_buf(l.there, &records), 0);
+	assert_int_equal(http_fcgi_look(l.here), HTTP_FCGI_NOTHING);
+	fcgi_put_request(&records, ID, true, "/next", "", 0);
+	assert_int_equal(fcgi_send_buf(l.there, &records), 0);
+	assert_int_equal(http_fcgi_look(l.here), HTTP_FCGI_REQUEST);
+	assert_non_null(http_fcgi_begin(l.fcgi, l.here));
+	assert_true(http_fcgi_end(l.fcgi, false));
+	buf_reset(&records);
+	put_abort(&records);
+	assert_int_equal(fcgi_send_buf(l.there, &records), 0);
+	shutdown(l.there, SHUT_WR);
+	assert_int_equal(http_fcgi_look(l.here), HTTP_FCGI_HANGUP);
+	buf_fini(&records);
+	close(l.here);
+	link_close(&l);
+}
+
 static int
 set_up(void **state)
 {
@@ -639,6 +732,7 @@ main(void)
 		cmocka_unit_test(a_body_shorter_than_announced_is_cut_short),
 		cmocka_unit_test(a_body_longer_than_announced_is_refused),
 		cmocka_unit_test(a_silent_sender_times_out),
+		cmocka_unit_test(a_body_is_not_read_beyond_its_time),
 		cmocka_unit_test(a_receiver_that_does_not_read_times_out),
 		cmocka_unit_test(what_is_no_request_is_closed),
 		cmocka_unit_test(a_close_is_noticed),
@@ -646,6 +740,8 @@ main(void)
 		cmocka_unit_test(a_close_shows_in_writing),
 		cmocka_unit_test(an_abort_record_means_gone),
 		cmocka_unit_test(the_next_request_is_no_departure),
+		cmocka_unit_test(what_comes_between_requests_is_told_apart),
+		cmocka_unit_test(late_aborts_are_no_request),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, NULL);

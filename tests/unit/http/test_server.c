@@ -394,6 +394,33 @@ silent_connections_hold_nobody_up(void **state)
 	site_close(&s);
 }
 
+/* What comes as a request ends is the beginning of no other. */
+static void
+a_late_abort_holds_nobody_up(void **state)
+{
+	struct site s;
+	struct buf abort_record;
+	int aborted, fd, i;
+	pid_t pid;
+
+	(void)state;
+	buf_init(&abort_record, 100);
+	fcgi_put_record(&abort_record, FCGI_ABORT, ID, "", 0);
+	pid = site_serve(&s, 1);
+	aborted = dial_parked(&s);
+	fd = dial_parked(&s);
+	for (i = 0; i < 20; i++) {
+		assert_int_equal(fcgi_send_buf(aborted, &abort_record), 0);
+		echo(fd, "meanwhile");
+	}
+	echo(aborted, "the next");
+	stop(pid);
+	buf_fini(&abort_record);
+	close(aborted);
+	close(fd);
+	site_close(&s);
+}
+
 static void
 a_broken_answer_is_cut_off(void **state)
 {
@@ -615,6 +642,55 @@ who_waits_too_long_is_told(void **state)
 	site_close(&s);
 }
 
+/* Send a byte of a body now and then, until fd can be read. */
+static void
+drip_until_heard(int slow, int fd)
+{
+	enum { EVERY_MS = 20 };
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	while (poll(&p, 1, EVERY_MS) == 0)
+		fcgi_send(slow, "x", 1);
+}
+
+/* They are told whether their bodies come or not. */
+static void
+a_slow_body_keeps_nobody_from_being_told(void **state)
+{
+	struct buf records;
+	struct site s;
+	int held, slow, fresh;
+	pid_t pid;
+
+	(void)state;
+	site_open(&s);
+	s.config.threads = 1;
+	s.config.queue_timeout_ms = 10;
+	pid = spawn(&s);
+	held = dial_held(&s);
+	slow = dial(&s);
+	buf_init(&records, 4096);
+	fcgi_put_head(&records, ID, true, "/echo");
+	/* The header of a record whose content never comes to its end. */
+	fcgi_put_record(&records, FCGI_STDIN, ID, "", 0);
+	records.data[records.len - 4] = (char)255;
+	assert_int_equal(fcgi_send_buf(slow, &records), 0);
+	buf_fini(&records);
+	fresh = dial(&s);
+	ask(fresh, true, "/echo", "new");
+	drip_until_heard(slow, fresh);
+	hear_text(fresh, 503, "new");
+	drip_until_heard(slow, slow);
+	free(hear(slow, 503));
+	assert_true(fcgi_is_closed(slow));
+	let_go(&s, held, pid);
+	stop(pid);
+	close(held);
+	close(slow);
+	close(fresh);
+	site_close(&s);
+}
+
 /*
  * Two processes of one thread each: the second request goes to the process
  * that is free, however often, and never waits behind the held one.
@@ -807,6 +883,7 @@ main(void)
 		cmocka_unit_test(requests_are_served_with_and_without_keeping),
 		cmocka_unit_test(kept_connections_starve_nobody),
 		cmocka_unit_test(silent_connections_hold_nobody_up),
+		cmocka_unit_test(a_late_abort_holds_nobody_up),
 		cmocka_unit_test(a_broken_answer_is_cut_off),
 		cmocka_unit_test(nobody_waits_for_what_is_done_aside),
 		cmocka_unit_test(half_as_many_as_serve_are_aside),
@@ -815,6 +892,7 @@ main(void)
 		cmocka_unit_test(the_drain_waits_for_what_is_done_aside),
 		cmocka_unit_test(nothing_is_begun_aside_during_the_drain),
 		cmocka_unit_test(who_waits_too_long_is_told),
+		cmocka_unit_test(a_slow_body_keeps_nobody_from_being_told),
 		cmocka_unit_test(a_busy_process_leaves_requests_to_others),
 		cmocka_unit_test(descriptors_running_out_end_nothing),
 		cmocka_unit_test(ending_signals_finish_what_is_in_the_air),
