@@ -67,7 +67,6 @@ enum wire_verdict
 wire_embeddings_judge_json(const json_t *body,
     const struct wire_policy *policy, json_t **usage)
 {
-
 	(void)policy;
 	*usage = wire_usage_of(body);
 	return wire_embeddings_judge(body, WIRE_EMBEDDINGS_ANY);

@@ -34,6 +34,9 @@ static const struct {
     {"abort", WIRE_SIGN_FAILED},
 };
 
+const char *const wire_messages_beside[WIRE_MESSAGES_BESIDE] = {
+    "context_management", "input_transformations"};
+
 static const char *
 type_of(const json_t *object)
 {

@@ -53,6 +53,13 @@ int wire_messages_to_json(struct buf *out, const json_t *payloads,
 
 /* ---- what the three files of the format share ---- */
 
+/*
+ * Members of a message that the end of a stream tells beside the delta of
+ * message_delta, not in it.
+ */
+enum { WIRE_MESSAGES_BESIDE = 2 };
+extern const char *const wire_messages_beside[WIRE_MESSAGES_BESIDE];
+
 /* Whether an object (or whatever it is) has a "type" that is this. */
 bool wire_messages_is(const json_t *object, const char *type);
 

@@ -285,12 +285,15 @@ add_to_end(struct reader *r, const char *key, json_t *value)
 	return json_object_set(r->end, key, value);
 }
 
-/* Members beside "delta" that belong to the message, too. */
 static bool
 is_beside(const char *key)
 {
-	return is(key, "context_management") ||
-	    is(key, "input_transformations");
+	size_t i;
+
+	for (i = 0; i < WIRE_MESSAGES_BESIDE; i++)
+		if (is(key, wire_messages_beside[i]))
+			return true;
+	return false;
 }
 
 static int

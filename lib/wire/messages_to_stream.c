@@ -2,7 +2,6 @@
 
 #include "wire/payload.h"
 
-
 bool
 wire_messages_owns_json(const json_t *answer)
 {
@@ -188,18 +187,11 @@ put_block(struct buf *out, size_t index, json_t *block)
 	    "content_block_stop", "index", (json_int_t)index));
 }
 
-/* What only the end of a stream tells, */
+/* What only the end of a stream tells, in its delta. */
 static const char *const at_end[] = {
     "stop_reason", "stop_sequence", "stop_details", "container"};
 
-/* and what stands there beside the delta, not in it. */
-static const char *const beside[] = {
-    "context_management", "input_transformations"};
-
-enum {
-	N_AT_END = sizeof(at_end) / sizeof(at_end[0]),
-	N_BESIDE = sizeof(beside) / sizeof(beside[0])
-};
+enum { N_AT_END = sizeof(at_end) / sizeof(at_end[0]) };
 
 /* Copy the members of these names that an answer has. 0 or -1. */
 static int
@@ -244,7 +236,8 @@ put_start(struct buf *out, const json_t *answer, json_t *usage)
 		rc |= json_object_set_new(usage, "output_tokens",
 		    json_integer(0));
 	rc |= clear_members(message, at_end, N_AT_END);
-	rc |= clear_members(message, beside, N_BESIDE);
+	rc |= clear_members(message, wire_messages_beside,
+	    WIRE_MESSAGES_BESIDE);
 	rc |= json_object_set_new(message, "content", json_array());
 	rc |= json_object_set_new(message, "usage", usage);
 	if (rc == 0)
@@ -262,7 +255,8 @@ put_end(struct buf *out, const json_t *answer)
 
 	event = json_pack("{s:s, s:o, s:O}", "type", "message_delta", "delta",
 	    delta, "usage", json_object_get(answer, "usage"));
-	rc |= copy_members(event, answer, beside, N_BESIDE);
+	rc |= copy_members(event, answer, wire_messages_beside,
+	    WIRE_MESSAGES_BESIDE);
 	if (rc == 0)
 		return put_event(out, event) != 0 ? -1 :
 		    put_event(out, json_pack("{s:s}", "type", "message_stop"));
