@@ -360,8 +360,9 @@ inside_character(char c)
 	return ((unsigned char)c & 0xc0) == 0x80;
 }
 
-size_t
-wire_piece(const char *text, size_t len)
+/* The length of the first piece; 0 only when len is 0. */
+static size_t
+piece_length(const char *text, size_t len)
 {
 	size_t n = 0;
 
@@ -384,7 +385,7 @@ wire_each_piece(const json_t *text, int (*fn)(void *arg, json_t *piece),
 	int stop = 0;
 
 	for (; left > 0 && stop == 0; s += n, left -= n) {
-		n = wire_piece(s, left);
+		n = piece_length(s, left);
 		piece = json_stringn(s, n);
 		stop = piece == NULL ? -1 : fn(arg, piece);
 		json_decref(piece);

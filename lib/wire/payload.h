@@ -88,15 +88,10 @@ int wire_put_json(struct buf *out, const json_t *value);
 int wire_put_event(struct buf *out, const char *name, const json_t *payload);
 
 /*
- * The length of the first piece of text[0..len-1] when it is streamed: a
+ * Call fn for each piece in which a JSON string is streamed, in order: a
  * word with the blanks before it, or blanks alone at the end; at most some
- * 40 bytes; never inside a character. 0 only when len is 0.
- */
-size_t wire_piece(const char *text, size_t len);
-
-/*
- * Call fn for each piece of a JSON string, in order, until one returns
- * non-zero; returns that or 0. piece is a new string, borrowed.
+ * 40 bytes; never part of a character. Until fn returns non-zero: returns
+ * that; -1 when memory is short; or 0. piece is a new string, borrowed.
  */
 int wire_each_piece(const json_t *text, int (*fn)(void *arg, json_t *piece),
     void *arg);
