@@ -44,7 +44,20 @@ class Pool:
         return self
 
     def __exit__(self, *exc):
-        self.process.stop(signal.SIGTERM, timeout=60)
+        if self.process.running():
+            self.process.kill(signal.SIGTERM)
+        told = time.monotonic()
+
+        def has_ended():
+            # A worker that multiwatch is just starting does not hear of it,
+            # and multiwatch waits for it.
+            if time.monotonic() - told > 5:
+                self.workspace.end_workers()
+            return not self.process.running()
+        try:
+            wait_until(has_ended, timeout=60, what="the pool to end")
+        finally:
+            self.process.stop(signal.SIGKILL)
 
     def pids(self):
         return self.workspace.pids()

@@ -148,6 +148,12 @@ class Workspace:
                 continue
         return sorted(found)
 
+    def end_workers(self):
+        """Tell those there are to end."""
+        for pid in self.pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+
     def logs(self):
         """Every log of this folder, for a failure's report."""
         out = []
@@ -165,9 +171,7 @@ class Workspace:
         """
         try:
             # One that its supervisor was just starting was told nothing.
-            for pid in self.pids():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGTERM)
+            self.end_workers()
             wait_until(lambda: not self.pids(), what="workers to end")
         finally:
             for pid in self.pids():
