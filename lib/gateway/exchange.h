@@ -66,7 +66,9 @@ struct exchange {
 					 or 0: there was no answer */
 	struct flight *flight;        /* the one it leads; owned; or NULL */
 	bool behind;                  /* it has no client: it renews an entry */
+	bool unasked;                 /* as which no upstream was well */
 	bool fallback;                /* a fallback upstream answered */
+	bool paced;                   /* its replay was given a pace */
 	bool asks_usage;              /* for our own sake: see usage.ask */
 	enum wire_verdict verdict;    /* why it is or was not stored */
 	const char *fwd;              /* why it went upstream, RFC 9211 */

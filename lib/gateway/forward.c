@@ -52,19 +52,6 @@ answering_is(void *arg, const struct conf_upstream *upstream, bool fallback)
 	a->x->fallback = fallback;
 }
 
-/* What a fallback answers is not stored: who renews an entry asks none. */
-static void
-leave_fallbacks_out(struct upstream_group *group)
-{
-	size_t i, n = 0;
-
-	for (i = 0; i < group->count; i++) {
-		if (!upstream_group_is_fallback(group, group->member[i]))
-			group->member[n++] = group->member[i];
-	}
-	group->count = n;
-}
-
 /* The whole group is asked, as the body can be sent to each. */
 static int
 ask_group(struct exchange *x, const struct upstream_request *request,
@@ -77,15 +64,16 @@ ask_group(struct exchange *x, const struct upstream_request *request,
 	    .data = answering_data, .idle = answering_idle,
 	    .answering = answering_is, .arg = &answering};
 	struct upstream_group group;
+	int rc;
 
 	if (upstream_group_of(g->conf, x->facts.model, &group) == -1)
 		return err_set(err, ERR_NO_UPSTREAM,
 		    "no upstream is configured for the model '%s'",
 		    x->facts.model);
-	if (x->behind)
-		leave_fallbacks_out(&group);
-	return upstream_ask(g->upstreams, g->health, &group, request, &noting,
+	rc = upstream_ask(g->upstreams, g->health, &group, request, &noting,
 	    report, err);
+	x->unasked = report->tries == 0;
+	return rc;
 }
 
 int
@@ -106,6 +94,11 @@ forward_ask(struct exchange *x, bool cached_format,
 	request.query = x->request.query;
 	request.headers = &headers;
 	request.watch_fd = http_conn_watch_fd(x->conn);
+	/*
+	 * Who renews an entry can wait until its upstream is well, and what
+	 * a fallback answers is not stored.
+	 */
+	request.only_well = x->behind;
 	request.give_up = &x->gateway->giving_up;
 	request.tick_ms = x->flight != NULL ? FLIGHT_TICK_MS :
 	    x->gateway->conf->server.heartbeat_ms;

@@ -121,6 +121,7 @@ refresh_drop(struct refresh *r)
 	if (r->x.looked_up)
 		cache_found_fini(&r->x.found);
 	buf_fini(&r->x.body);
+	http_response_fini(&r->x.response);
 	http_request_fini(&r->x.request);
 	free(r);
 }
@@ -173,9 +174,27 @@ refresh_run(void *arg, bool allowed)
 	/* A failure leaves the entry as it is, and tells followers so. */
 	x->stale = false;
 	forward_cached_format(x);
+	if (x->unasked) {
+		refresh_drop(r);
+		return;
+	}
 	count(x);
 	exchange_finish(x);
 	free(r);
+}
+
+/*
+ * Whether a renewal would ask an upstream now: one that fails is spared until
+ * it is due to be tried.
+ */
+static bool
+is_upstream_well(const struct exchange *x)
+{
+	const struct gateway *g = x->gateway;
+	struct upstream_group group;
+
+	return upstream_group_of(g->conf, x->facts.model, &group) == 0 &&
+	    upstream_has_well(g->health, &group, x->scope);
 }
 
 void
@@ -184,7 +203,8 @@ stale_serve_and_refresh(struct exchange *x)
 	struct refresh *r;
 
 	hit_serve(x, CACHE_STATUS_STALE);
-	if (x->control.only_if_cached || x->control.ttl_ms == 0)
+	if (x->control.only_if_cached || x->control.ttl_ms == 0 ||
+	    !is_upstream_well(x))
 		return;
 	r = refresh_new(x);
 	if (r == NULL)

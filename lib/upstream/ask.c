@@ -313,6 +313,15 @@ is_made_up_for(struct try *t)
 	return t->more && !t->passed_on;
 }
 
+/* With only_well: there is none, or others were faster to try it. */
+static int
+end_unasked(struct asking *a, struct err *err)
+{
+	a->report->tries = a->tries;
+	return err_set(err, ERR_CANCELLED,
+	    "every upstream that could be asked is left out");
+}
+
 /*
  * Ask the next. Whether it failed and another is to be asked; else *rc and
  * err say how it ended.
@@ -324,6 +333,10 @@ try_next(struct asking *a, int *rc, struct err *err)
 	bool again = false;
 	int i = choice_next(&a->choice, now_ms(), &t.pass);
 
+	if (i == -1) {
+		*rc = end_unasked(a, err);
+		return false;
+	}
 	t.upstream = a->group->member[i];
 	t.slot = health_slot_of(a->choice.health, t.upstream);
 	if (a->tries++ == 0)
@@ -357,7 +370,20 @@ upstream_ask(struct upstream_pool *pool, struct upstream_health *health,
 
 	choice_init(&a.choice, health, group);
 	a.choice.caller = request->caller;
+	a.choice.only_well = request->only_well;
 	while (try_next(&a, &rc, err))
 		continue;
 	return rc;
+}
+
+bool
+upstream_has_well(const struct upstream_health *health,
+    const struct upstream_group *group, const uint8_t *caller)
+{
+	struct choice choice;
+
+	choice_init(&choice, health, group);
+	choice.caller = caller;
+	choice.only_well = true;
+	return choice_has_next(&choice, now_ms());
 }

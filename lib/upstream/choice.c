@@ -77,6 +77,13 @@ view_of(const struct choice *c, size_t i, int64_t now_ms)
 	return view;
 }
 
+static bool
+is_passed_over(const struct choice *c, size_t i)
+{
+	return (c->tried & bit(i)) != 0 || (c->only_well &&
+	    upstream_group_is_fallback(c->group, c->group->member[i]));
+}
+
 static void
 look(const struct choice *c, int64_t now_ms, struct scene *s)
 {
@@ -86,7 +93,7 @@ look(const struct choice *c, int64_t now_ms, struct scene *s)
 	s->priority = 0;
 	s->due = s->soonest = s->soonest_asked = -1;
 	for (i = 0; i < c->group->count; i++) {
-		if (c->tried & bit(i))
+		if (is_passed_over(c, i))
 			continue;
 		s->view[i] = view_of(c, i, now_ms);
 		if (s->view[i].standing != CELL_OUT)
@@ -166,6 +173,8 @@ draw(struct choice *c, int64_t priority)
 static int
 pick(struct choice *c, const struct scene *s)
 {
+	if (s->present == 0 && c->only_well)
+		return -1;
 	if (s->present == 0)
 		return s->soonest != -1 ? s->soonest : s->soonest_asked;
 	if (s->due != -1)
@@ -173,6 +182,18 @@ pick(struct choice *c, const struct scene *s)
 	if ((s->present & (s->present - 1)) == 0)
 		return __builtin_ctzll(s->present);
 	return by_weight(c, s->present, draw(c, s->priority));
+}
+
+/*
+ * Whether it is this one that asks. Of one that was due, another may just
+ * have begun the try.
+ */
+static bool
+enter(const struct choice *c, const struct scene *s, size_t i,
+    int64_t now_ms, struct cell_pass *pass)
+{
+	return cell_enter(cell_of(c, i), now_ms, pass) &&
+	    (s->view[i].standing != CELL_DUE || pass->probing);
 }
 
 int
@@ -184,8 +205,7 @@ choice_next(struct choice *c, int64_t now_ms, struct cell_pass *pass)
 	do {
 		look(c, now_ms, &s);
 		i = pick(c, &s);
-		/* Another may just have begun to try it: look again. */
-	} while (i != -1 && !cell_enter(cell_of(c, (size_t)i), now_ms, pass));
+	} while (i != -1 && !enter(c, &s, (size_t)i, now_ms, pass));
 	if (i != -1)
 		c->tried |= bit((size_t)i);
 	return i;
@@ -197,5 +217,5 @@ choice_has_next(const struct choice *c, int64_t now_ms)
 	struct scene s;
 
 	look(c, now_ms, &s);
-	return s.present != 0 || s.soonest != -1;
+	return s.present != 0 || (s.soonest != -1 && !c->only_well);
 }

@@ -12,6 +12,7 @@ struct choice {
 	const struct upstream_group *group;
 	const uint8_t *caller; /* digest of its credentials; NULL: no matter.
 				  To be set after choice_init. */
+	bool only_well;      /* none for want of better ones; likewise */
 	uint64_t tried;      /* a bit a member */
 	int64_t priority;    /* that turn was drawn for */
 	uint64_t turn;
@@ -30,7 +31,8 @@ void choice_init(struct choice *c, const struct upstream_health *health,
  * to be tried, then the others by weight: over any run of requests that
  * find the same of them well, each gets its exact share. Those that are left
  * out come last, first the one whose time is up soonest; behind them those
- * that asked to be left alone. Any thread, each with a choice of its own.
+ * that asked to be left alone. With only_well neither these nor fallbacks
+ * are asked. Any thread, each with a choice of its own.
  */
 int choice_next(struct choice *c, int64_t now_ms, struct cell_pass *pass);
 

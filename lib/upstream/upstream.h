@@ -68,6 +68,9 @@ struct upstream_request {
 				when no other could be asked */
 	int64_t hold_ms;     /* upstream_ask: how long a head may wait for the
 				body; 0: as long as the body takes */
+	bool only_well;      /* upstream_ask: none for want of better ones,
+				neither one that is left out nor a
+				fallback; see there */
 	const atomic_bool *give_up; /* ERR_STOPPING within a second of its
 				       becoming true; or NULL */
 };
@@ -138,6 +141,9 @@ int upstream_perform(struct upstream_pool *pool,
  * While another could yet be asked, head() waits for the first byte of the
  * body, but no longer than request->hold_ms: then no other will be asked.
  *
+ * With request->only_well nobody may be there to be asked: ERR_CANCELLED, and
+ * report->tries says 0.
+ *
  * How each try went is noted in health; 429 to a caller's own credential
  * for that caller alone. As upstream_perform else;
  * report is of the last try.
@@ -146,5 +152,13 @@ int upstream_ask(struct upstream_pool *pool, struct upstream_health *health,
     const struct upstream_group *group, const struct upstream_request *request,
     const struct upstream_sink *sink, struct upstream_report *report,
     struct err *err);
+
+/*
+ * Whether upstream_ask with only_well would ask one now, for this caller (see
+ * struct upstream_request). It changes nothing, and costs no more than a look
+ * at memory. Any thread.
+ */
+bool upstream_has_well(const struct upstream_health *health,
+    const struct upstream_group *group, const uint8_t *caller);
 
 #endif

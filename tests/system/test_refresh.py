@@ -18,7 +18,11 @@ from harness.stale import Kept, ONLY, counted, records_of
 from harness.workspace import BUILD
 
 CHAT = FORMATS[0]
-KEEP = {"cache.stale_while_revalidate": "1h"}
+KEEP = {"cache.stale_while_revalidate": "1h",
+        # Of an upstream that a renewal failed at: tests wait for its end.
+        "upstream openai.rest": "100ms"}
+LONG = {"upstream openai.rest": "10m"}
+OUT = 'reprise_upstream_out{upstream="openai"}'
 WHOLE = [(f, stream) for f, stream in MODES if f.name != "embeddings"]
 OVER_MODES = pytest.mark.parametrize("stream", [True, False], ids=mode_name)
 
@@ -68,11 +72,28 @@ def serve_stale(site, kept, **more):
     return response
 
 
-def await_fresh(site, kept, call):
+def renew(site, stage, kept, **more):
+    """Ask until a renewal has begun: it waits for the upstream's rest."""
+    def begun():
+        serve_stale(site, kept, **more)
+        return not stage.waiting.empty()
+    wait_until(begun, what="a renewal")
+    return stage.next()
+
+
+def assert_spared(site, stage, kept, **more):
+    """However often it is served, no renewal begins."""
+    before = len(stage.calls)
+    for _ in range(20):
+        serve_stale(site, kept, **more)
+    assert len(stage.calls) == before
+
+
+def await_fresh(site, kept, call, **more):
     """What call was answered is served as a fresh hit."""
     wait_until(lambda: kept.look().header("X-Cache") == "HIT (exact)",
                what="the entry to be renewed")
-    hit = site.ask(kept.fmt, kept.prompt, kept.stream)
+    hit = site.ask(kept.fmt, kept.prompt, kept.stream, **more)
     assert hit.header("X-Cache") == "HIT (exact)"
     assert hit.body == call.full != kept.response.body
 
@@ -343,9 +364,8 @@ def test_a_renewal_that_fails_leaves_the_entry(site, stage, question, stream,
     assert record["not_stored"]
     assert counted(site, metric) == before + 1
     stage.script = None
-    # The next one asks again, and nothing has been lost meanwhile.
-    serve_stale(site, kept)
-    call = stage.next()
+    # A later one asks again, and nothing has been lost meanwhile.
+    call = renew(site, stage, kept)
     call.play_all()
     await_fresh(site, kept, call)
 
@@ -357,10 +377,137 @@ def test_a_renewal_under_cgi_that_fails(theatre, memcached, stage, demo,
         response = serve_stale(site, kept)
         fail_503(stage.next())
         refresh_record(site, [response])
-        serve_stale(site, kept)
-        call = stage.next()
+        call = renew(site, stage, kept)
         call.play_all()
         await_fresh(site, kept, call)
+
+
+def test_cgi_processes_spare_a_failing_upstream(theatre, memcached, stage,
+                                                demo, question):
+    with open_site(theatre, memcached, demo, ApacheCgi, LONG) as site:
+        kept = keep(site, stage, CHAT, question, True)
+        response = serve_stale(site, kept)
+        fail_503(stage.next())
+        refresh_record(site, [response])
+        assert_spared(site, stage, kept)
+
+
+def own_request(site, stage, prompt, how, **more):
+    """A miss: it goes up whatever is known of the upstream."""
+    stage.script = how
+    response = site.ask(CHAT, prompt, False, **more)
+    stage.script = None
+    assert prompt.encode() in stage.calls[-1].body
+    return response
+
+
+def failed(site, stage, kept, how, **more):
+    """A renewal that ends so."""
+    response = serve_stale(site, kept, **more)
+    how(stage.next())
+    return refresh_record(site, [response])
+
+
+def refuse_429(call):
+    call.fail(429, b"{}", {"Retry-After": "3600"})
+
+
+def ask_for_an_hour(call):
+    call.fail(503, b"{}", {"Retry-After": "3600"})
+
+
+@pytest.mark.parametrize("how, rest", [
+    (fail_503, "10m"), (say_nothing, "10m"), (ask_for_an_hour, "100ms")],
+    ids=lambda p: p.__name__ if callable(p) else None)
+def test_a_failing_upstream_is_spared(theatre, memcached, stage, demo,
+                                      question, how, rest):
+    options = {"upstream openai.rest": rest}
+    with open_site(theatre, memcached, demo, options=options) as site:
+        kept = keep(site, stage, CHAT, question, True)
+        other = keep(site, stage, CHAT, question + " other", False)
+        failed(site, stage, kept, how)
+        stage.script = None
+        assert_spared(site, stage, kept)
+        assert_spared(site, stage, other)
+        # Clients' own requests go up all the same; that one of them fails
+        # changes nothing, and that one succeeds ends it.
+        assert own_request(site, stage, question + " 1",
+                           fail_503).status == 503
+        assert_spared(site, stage, kept)
+        assert own_request(site, stage, question + " 2", play).status == 200
+        call = renew(site, stage, kept)
+        call.play_all()
+        await_fresh(site, kept, call)
+
+
+def test_once_a_rest(theatre, memcached, stage, demo, question):
+    """And the rests grow."""
+    options = {"upstream openai.rest": "250ms"}
+    with open_site(theatre, memcached, demo, options=options) as site:
+        kept = keep(site, stage, CHAT, question, True)
+        ended = []
+        for _ in range(4):
+            call = renew(site, stage, kept)
+            if ended:
+                rest = 0.25 * 2 ** (len(ended) - 1)
+                assert time.monotonic() - ended[-1] >= rest
+            ended.append(time.monotonic())
+            fail_503(call)
+        call = renew(site, stage, kept)
+        call.play_all()
+        await_fresh(site, kept, call)
+        assert len(stage.calls) == 5
+
+
+def test_one_renewal_tries_it(theatre, memcached, stage, demo, question):
+    with open_site(theatre, memcached, demo) as site:
+        first = keep(site, stage, CHAT, question + " first", True)
+        second = keep(site, stage, CHAT, question + " second", True)
+        failed(site, stage, first, fail_503)
+        call = renew(site, stage, first)
+        call.head()
+        # Whatever the entry, the others wait for how that goes.
+        assert_spared(site, stage, second)
+        call.play()
+        await_fresh(site, first, call)
+        call = renew(site, stage, second)
+        call.play_all()
+        await_fresh(site, second, call)
+
+
+def test_a_callers_own_limit_is_no_matter_of_others(theatre, memcached,
+                                                    stage, demo, question):
+    poor, rich = ({"Authorization": "Bearer " + who}
+                  for who in ("poor", "rich"))
+    with open_site(theatre, memcached, demo) as site:
+        his = keep(site, stage, CHAT, question, True, headers=poor)
+        hers = keep(site, stage, CHAT, question, True, headers=rich)
+        failed(site, stage, his, refuse_429, headers=poor)
+        assert_spared(site, stage, his, headers=poor)
+        call = renew(site, stage, hers, headers=rich)
+        assert call.headers["authorization"] == "Bearer rich"
+        call.play_all()
+        await_fresh(site, hers, call, headers=rich)
+        assert_spared(site, stage, his, headers=poor)
+        # It is still he who decides when to ask.
+        response = own_request(site, stage, question + " own", play,
+                               headers=poor)
+        assert response.status == 200
+
+
+def test_an_equal_renews_meanwhile(theatre, memcached, stage, demo,
+                                   question):
+    options = {**LONG, "upstream second.url": demo.url}
+    with open_site(theatre, memcached, demo, options=options) as site:
+        stage.script = fail_503
+        wait_until(lambda: site.ask(CHAT, os.urandom(8).hex()).status == 200
+                   and counted(site, OUT), what="the first to be left out")
+        for n in range(3):
+            kept = Kept(site, CHAT, question + str(n), True)
+            record = refresh_record(site, [serve_stale(site, kept)])
+            assert (record["upstream"], record["not_stored"]) == \
+                ("second", None)
+        assert len(stage.calls) == 1
 
 
 @OVER_MODES
@@ -401,9 +548,12 @@ def test_a_fallback_renews_nothing(theatre, memcached, stage, demo, crowd,
         crowd.finish()
         assert (follower.status, follower.clean) == (200, True)
         assert site.record(follower)["upstream"] == "second"
-        for _ in range(5):
-            record = refresh_record(site, [serve_stale(site, kept)])
-            assert record["upstream"] == "openai"
+        tries = 'reprise_upstream_tries_total{upstream="second"}'
+        before = counted(site, tries)
+        stage.script = None
+        for _ in range(3):
+            fail_503(renew(site, stage, kept))
+        assert counted(site, tries) == before
 
 
 # ---- the end of a process --------------------------------------------------

@@ -759,6 +759,86 @@ test_tried_and_stopped(void **state)
 	end(&f);
 }
 
+/* Whether one that is asked only if all is well would be, and is. */
+static void
+assert_nobody_well(struct fixture *f, const char *asked)
+{
+	assert_false(upstream_has_well(f->health, &f->group,
+	    f->c.request.caller));
+	assert_int_equal(ask(f), -1);
+	assert_int_equal(f->c.err.code, ERR_CANCELLED);
+	assert_int_equal(f->c.heads, 0);
+	assert_int_equal(f->announced, 0);
+	assert_int_equal(f->c.report.tries, 0);
+	assert_asked(f, asked);
+}
+
+static void
+test_only_well(void **state)
+{
+	static const struct script_step busy = {.bytes =
+	    "HTTP/1.1 503 No\r\nContent-Length: 4\r\n\r\noops"};
+	struct fixture f;
+
+	(void)state;
+	begin(&f, &busy, &ok_b, &ok_c);
+	f.c.request.only_well = true;
+	assert_true(upstream_has_well(f.health, &f.group, NULL));
+	/* No fallback makes up for it: its answer passes. */
+	assert_answer(&f, 'a', 503, "oops", 1);
+	assert_asked(&f, "100");
+	assert_nobody_well(&f, "100");
+	/* All others are asked as ever. */
+	f.c.request.only_well = false;
+	assert_answer(&f, 'b', 200, "b", 1);
+	assert_asked(&f, "110");
+	end(&f);
+}
+
+static void
+test_only_well_by_a_callers_own_limit(void **state)
+{
+	static const struct script_step busy = {.bytes =
+	    STATUS("429 Slow Down")};
+	static const uint8_t poor[DIGEST_BYTES] = {1}, rich[DIGEST_BYTES] = {2};
+	struct fixture f;
+
+	(void)state;
+	begin(&f, &busy, &ok_b, &ok_c);
+	f.list[0].credential = NULL;
+	f.c.request.only_well = true;
+	f.c.request.caller = poor;
+	assert_answer(&f, 'a', 429, "oops", 1);
+	assert_nobody_well(&f, "100");
+	assert_true(upstream_has_well(f.health, &f.group, rich));
+	assert_true(upstream_has_well(f.health, &f.group, NULL));
+	end(&f);
+}
+
+/* An equal makes up for it, if that one is well. */
+static void
+test_only_well_among_equals(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f, NULL, &ok_b, &ok_c);
+	f.c.request.only_well = true;
+	f.list[0].priority = f.list[1].priority = 0;
+	assert_int_equal(upstream_group_of(&f.conf, "m", &f.group), 0);
+	f.list[1].weight = 1000;
+	make_due(&f, 'a');
+	assert_int_equal(ask(&f), 0);
+	assert_string_equal(f.c.body.data, "b");
+	assert_asked(&f, "110");
+	assert_true(is_out(&f, 'a'));
+	assert_int_equal(ask(&f), -1); /* b plays one step */
+	assert_int_not_equal(f.c.err.code, ERR_CANCELLED);
+	assert_asked(&f, "120");
+	assert_nobody_well(&f, "120");
+	end(&f);
+}
+
 int
 main(void)
 {
@@ -788,6 +868,9 @@ main(void)
 		cmocka_unit_test(test_a_head_that_may_not_wait),
 		cmocka_unit_test(test_tried_again),
 		cmocka_unit_test(test_tried_and_stopped),
+		cmocka_unit_test(test_only_well),
+		cmocka_unit_test(test_only_well_by_a_callers_own_limit),
+		cmocka_unit_test(test_only_well_among_equals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -321,6 +322,61 @@ test_no_retry_at_who_asked(void **state)
 	assert_true(choice_has_next(&c, start_ms));
 }
 
+static void
+assert_well_order(const struct fixture *f, const uint8_t *caller,
+    int64_t now_ms, const char *expected)
+{
+	char got[MEMBERS + 1];
+	struct cell_pass pass;
+	struct choice c;
+	size_t n = 0;
+	int i;
+
+	choice_init(&c, f->health, &f->group);
+	c.caller = caller;
+	c.only_well = true;
+	assert_int_equal(choice_has_next(&c, now_ms), *expected != '\0');
+	while ((i = choice_next(&c, now_ms, &pass)) != -1) {
+		got[n++] = f->group.member[i]->name[0];
+		assert_int_equal(choice_has_next(&c, now_ms),
+		    expected[n] != '\0');
+		cell_undecided(cell(f, got[n - 1]), &pass, now_ms);
+	}
+	got[n] = '\0';
+	assert_string_equal(got, expected);
+}
+
+/* Neither fallbacks nor those left out, and one that is due once. */
+static void
+test_only_well(void **state)
+{
+	static const uint8_t poor[DIGEST_BYTES] = {1}, rich[DIGEST_BYTES] = {2};
+	struct fixture *f = *state;
+	struct cell_pass pass;
+	struct choice c;
+
+	f->list[2].priority = f->list[3].priority = 1;
+	regroup(f);
+	leave_out(f, 'a', 0);
+	assert_well_order(f, NULL, start_ms, "b");
+	health_limit(f->health, &f->list[1], poor, start_ms + 5000);
+	assert_well_order(f, poor, start_ms, "");
+	assert_well_order(f, rich, start_ms, "b");
+	leave_out(f, 'b', 9000);
+	assert_well_order(f, rich, start_ms, "");
+	assert_well_order(f, rich, start_ms + REST_MS - 1, "");
+	assert_well_order(f, rich, start_ms + REST_MS, "a");
+	/* One that looked too late: somebody tries it by now. */
+	assert_true(cell_enter(cell(f, 'a'), start_ms + REST_MS, &pass));
+	assert_well_order(f, rich, start_ms + REST_MS, "");
+	assert_true(cell_well(cell(f, 'a'), &pass));
+	assert_well_order(f, rich, start_ms + REST_MS, "a");
+	/* Others are asked as ever. */
+	choice_init(&c, f->health, &f->group);
+	c.tried = 1;
+	assert_int_equal(choice_next(&c, start_ms, &pass), 2);
+}
+
 /* One that is due goes first among its equals, and once. */
 static void
 test_due_goes_first_once(void **state)
@@ -510,6 +566,61 @@ test_threads_take_turns(void **state)
 	}
 }
 
+enum { ROUNDS = 20000, RACERS = 2, SPINS_MAX = 2000 };
+
+struct race {
+	const struct fixture *f;
+	_Atomic unsigned ready[ROUNDS];
+	_Atomic unsigned tried[ROUNDS];
+};
+
+static void *
+race_to_try(void *arg)
+{
+	static const uint8_t anybody[DIGEST_BYTES];
+	struct race *r = arg;
+	struct cell_pass pass;
+	struct choice c;
+	int spins;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		/* Together, at the time it is due again. */
+		atomic_fetch_add(&r->ready[i], 1);
+		for (spins = 0; atomic_load(&r->ready[i]) < RACERS;
+		    spins++)
+			if (spins >= SPINS_MAX)
+				sched_yield();
+		choice_init(&c, r->f->health, &r->f->group);
+		/* What has to be looked up for it gives others time. */
+		c.caller = anybody;
+		if (choice_next(&c, start_ms + i * (CELL_CLAIM_MS + 1) +
+		    REST_MS, &pass) == 0)
+			atomic_fetch_add(&r->tried[i], 1);
+	}
+	return NULL;
+}
+
+/* Whoever sees that it is due, one alone tries it, and the others do not. */
+static void
+test_one_thread_tries_it(void **state)
+{
+	struct fixture *f = *state;
+	struct race *r = calloc(1, sizeof(*r));
+	pthread_t ids[RACERS];
+
+	assert_non_null(r);
+	leave_out(f, 'a', 0);
+	r->f = f;
+	for (int i = 0; i < RACERS; i++)
+		assert_int_equal(pthread_create(&ids[i], NULL, race_to_try,
+		    r), 0);
+	for (int i = 0; i < RACERS; i++)
+		pthread_join(ids[i], NULL);
+	for (int i = 0; i < ROUNDS; i++)
+		assert_int_equal(r->tried[i], 1);
+	free(r);
+}
+
 /* ---- in words ----------------------------------------------------- */
 
 static void
@@ -574,6 +685,7 @@ main(void)
 		TEST(test_left_out_comes_last),
 		TEST(test_all_left_out),
 		TEST(test_no_retry_at_who_asked),
+		TEST(test_only_well),
 		TEST(test_due_goes_first_once),
 		TEST(test_processes_share_it),
 		TEST(test_processes_take_turns),
@@ -581,6 +693,7 @@ main(void)
 		TEST(test_a_full_table),
 		TEST(test_no_file),
 		TEST(test_threads_take_turns),
+		TEST(test_one_thread_tries_it),
 		TEST(test_metrics),
 	};
 
