@@ -49,12 +49,29 @@ not_stored_word(const struct exchange *x)
 	return wire_verdict_word(x->verdict);
 }
 
+/* As what an answer is timed. Whether it is. */
+static bool
+is_timed(const struct exchange *x, enum counters_timed *as)
+{
+	static const enum counters_timed table[] = {
+	    [CACHE_STATUS_HIT] = COUNTERS_HIT,
+	    [CACHE_STATUS_LIVE] = COUNTERS_LIVE,
+	    [CACHE_STATUS_STALE] = COUNTERS_STALE,
+	    [CACHE_STATUS_RESHAPED] = COUNTERS_RESHAPED,
+	    [CACHE_STATUS_MISS] = COUNTERS_MISS,
+	};
+
+	if (!was_hit(x->cache) && x->cache != CACHE_STATUS_MISS)
+		return false;
+	*as = x->paced ? COUNTERS_PACED : table[x->cache];
+	return true;
+}
+
 static void
 count(const struct exchange *x, int64_t first_us, int64_t duration_us)
 {
 	struct counters *c = x->gateway->counters;
-	enum counters_timed timed =
-	    was_hit(x->cache) ? COUNTERS_HIT : COUNTERS_MISS;
+	enum counters_timed timed;
 
 	if (!x->behind)
 		counter_add(&c->requests[x->format->id][x->facts.stream]
@@ -70,7 +87,7 @@ count(const struct exchange *x, int64_t first_us, int64_t duration_us)
 	if (x->cache == CACHE_STATUS_MISS || x->behind || (x->format->body !=
 	    WIRE_BODY_ANY && x->cache == CACHE_STATUS_BYPASS))
 		counter_add(&c->verdicts[x->verdict], 1);
-	if (!was_hit(x->cache) && x->cache != CACHE_STATUS_MISS)
+	if (!is_timed(x, &timed))
 		return;
 	if (first_us >= 0)
 		counters_time(&c->first_byte[timed], first_us);

@@ -86,6 +86,7 @@ pace_serve(struct exchange *x, const struct pace_stream *stream)
 		http_response_end(&x->response);
 		return;
 	}
+	x->paced = true;
 	wait_init(&p.wait, x->conn);
 	replay_init(&replay, &pace, stream->body, stream->len, stream->times,
 	    stream->times_len);

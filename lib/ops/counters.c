@@ -36,6 +36,21 @@ cache_status_word(enum cache_status s)
 	return statuses[s].word;
 }
 
+const char *
+counters_timed_word(enum counters_timed timed)
+{
+	static const char *const words[COUNTERS_TIMED] = {
+	    [COUNTERS_HIT] = "hit",
+	    [COUNTERS_LIVE] = "live",
+	    [COUNTERS_STALE] = "stale",
+	    [COUNTERS_RESHAPED] = "reshaped",
+	    [COUNTERS_PACED] = "paced",
+	    [COUNTERS_MISS] = "miss",
+	};
+
+	return words[timed];
+}
+
 static uint64_t
 layout_magic(void)
 {

@@ -44,8 +44,22 @@ struct counters_histogram {
 	counter sum_us;
 };
 
-/* hits and misses are timed apart */
-enum counters_timed { COUNTERS_HIT, COUNTERS_MISS, COUNTERS_TIMED };
+/*
+ * What is timed, each apart. The words are those of enum cache_status; but a
+ * replay at a pace, of whatever, takes as long as it was asked to take.
+ */
+enum counters_timed {
+	COUNTERS_HIT,
+	COUNTERS_LIVE,  /* as long as the answer it followed */
+	COUNTERS_STALE, /* it may have waited for an upstream to fail */
+	COUNTERS_RESHAPED,
+	COUNTERS_PACED,
+	COUNTERS_MISS,
+	COUNTERS_TIMED
+};
+
+/* The word in metrics ("hit"). Static. Any thread. */
+const char *counters_timed_word(enum counters_timed timed);
 
 struct counters {
 	struct shared_file_head head;

@@ -78,9 +78,11 @@ static void
 put_timed(const struct counters_histogram h[COUNTERS_TIMED],
     const char *metric, const char *help, struct buf *out)
 {
+	unsigned t;
+
 	head(out, metric, "histogram", help);
-	put_histogram(&h[COUNTERS_HIT], metric, "hit", out);
-	put_histogram(&h[COUNTERS_MISS], metric, "miss", out);
+	for (t = 0; t < COUNTERS_TIMED; t++)
+		put_histogram(&h[t], metric, counters_timed_word(t), out);
 }
 
 /* One plain counter; its HELP and TYPE come before the first of a name. */

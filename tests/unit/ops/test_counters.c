@@ -163,6 +163,37 @@ test_metrics_text(void **state)
 	counters_close(c);
 }
 
+/* What takes as long as a model is told apart from hits. */
+static void
+test_times_are_told_apart(void **state)
+{
+	static const char *const words[COUNTERS_TIMED] = {"hit", "live",
+	    "stale", "reshaped", "paced", "miss"};
+	struct place *p = *state;
+	struct counters *c = counters_open(&p->conf, NULL);
+	char line[128];
+	struct buf text;
+	unsigned t, n;
+
+	for (t = 0; t < COUNTERS_TIMED; t++)
+		for (n = 0; n <= t; n++) {
+			counters_time(&c->first_byte[t], 1000000);
+			counters_time(&c->duration[t], 2000000);
+		}
+	buf_init(&text, 1 << 20);
+	assert_int_equal(metrics_prometheus(c, &text), 0);
+	for (t = 0; t < COUNTERS_TIMED; t++) {
+		snprintf(line, sizeof(line), "reprise_time_to_first_byte_"
+		    "seconds_sum{cache=\"%s\"} %u.000000", words[t], t + 1);
+		assert_line(&text, line);
+		snprintf(line, sizeof(line), "reprise_duration_seconds_sum"
+		    "{cache=\"%s\"} %u.000000", words[t], 2 * (t + 1));
+		assert_line(&text, line);
+	}
+	buf_fini(&text);
+	counters_close(c);
+}
+
 /* Each metric has one TYPE line, before its first sample. */
 static void
 test_metrics_have_one_type_each(void **state)
@@ -195,6 +226,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_another_layout_starts_anew,
 		setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_metrics_text, setup,
+		teardown),
+	    cmocka_unit_test_setup_teardown(test_times_are_told_apart, setup,
 		teardown),
 	    cmocka_unit_test_setup_teardown(test_metrics_have_one_type_each,
 		setup, teardown),
