@@ -73,7 +73,7 @@ put_out(const struct upstream_health *h, struct buf *out)
 
 	head(out, "reprise_upstream_out", "gauge",
 	    "Whether an upstream failed, and is left out where there are "
-	    "others until one request has found it well.");
+	    "others, and of renewals, until one request has found it well.");
 	for (i = 0; i < h->conf->n_upstreams; i++)
 		buf_printf(out, "reprise_upstream_out{upstream=\"%s\"} %d\n",
 		    h->conf->upstreams[i].name,
