@@ -13,11 +13,10 @@ enum { CACHE_STATUS_MAX = 192 };
 static void
 put_hit_status(const struct exchange *x, char text[CACHE_STATUS_MAX])
 {
-	int64_t ttl_s = (x->found.entry.fresh_until_ms - x->start_wall_ms) /
-	    1000;
+	int64_t ttl_ms = x->found.entry.fresh_until_ms - clock_wall_ms();
 
 	snprintf(text, CACHE_STATUS_MAX,
-	    "reprise; hit; ttl=%lld; key=\"%s\"%s", (long long)ttl_s,
+	    "reprise; hit; ttl=%lld; key=\"%s\"%s", (long long)(ttl_ms / 1000),
 	    x->key_hex, x->cache == CACHE_STATUS_RESHAPED ?
 	    "; detail=reshaped" : "");
 }

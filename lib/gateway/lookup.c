@@ -4,6 +4,7 @@
  */
 #include "gateway/exchange.h"
 
+#include "base/clock.h"
 #include "base/text.h"
 
 #include <ctype.h>
@@ -104,7 +105,7 @@ lookup_vary_differs(void *arg, const char *name, const char *value)
 bool
 lookup_is_fit(struct exchange *x, const struct cache_found *found)
 {
-	int64_t age_ms = x->start_wall_ms - found->entry.created_ms;
+	int64_t age_ms = clock_wall_ms() - found->entry.created_ms;
 
 	if (cache_found_each(found, "vary", lookup_vary_differs, x) != 0) {
 		x->fwd = "fwd=vary-miss";

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 import uuid
 
 import pytest
@@ -198,3 +199,23 @@ def test_records_of_a_miss_and_a_hit(site, prompt, stream):
     assert a["key"] == b["key"] and a["caller"] == b["caller"] is not None
     assert a["tokens_spent"] > 0 and a["tokens_saved"] == 0
     assert (b["tokens_spent"], b["tokens_saved"]) == (0, a["tokens_spent"])
+
+
+def test_who_waited_for_a_worker_is_told_what_is_left_now(
+        memcached, theatre, stage, demo, crowd, question):
+    options = {"server.threads": "1", "upstream openai.url": theatre.url}
+    with Site(memcached=memcached, demo=demo, options=options,
+              processes=1) as site:
+        leader = crowd.start(site.send_chat(question))
+        call = stage.next()
+        second = crowd.start(site.send_chat(question))
+        begun = time.monotonic()
+        wait_until(lambda: time.monotonic() > begun + 2,
+                   what="the second to have waited for two seconds")
+        call.play_all()
+        crowd.finish()
+        assert leader.header("X-Cache") == "MISS"
+        assert second.header("X-Cache") == "HIT (exact)"
+        ttl = re.search(r"ttl=(\d+)", second.header("Cache-Status"))
+        assert int(ttl.group(1)) <= 3600
+        assert len(stage.calls) == 1
