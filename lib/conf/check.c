@@ -274,7 +274,8 @@ check_replay(char *value)
 	struct conf_replay unused;
 
 	return conf_parse_replay(value, &unused) == 0 ? NULL :
-	    "must be instant, recorded, recorded*N or N/s";
+	    "must be instant, recorded, recorded*N or N/s, "
+	    "N from 0.001 to 1000000";
 }
 
 typedef const char *check_fn(char *value);

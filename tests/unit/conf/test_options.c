@@ -178,7 +178,11 @@ test_words_in_errors(void **state)
 	refuse("[cache]\nscope = all\n",
 	    "t.conf:2: cache.scope = all: must be credential or shared");
 	refuse("[cache]\nreplay = 5/m\n", "t.conf:2: cache.replay = 5/m: must "
-	    "be instant, recorded, recorded*N or N/s");
+	    "be instant, recorded, recorded*N or N/s, N from 0.001 to "
+	    "1000000");
+	refuse("[cache]\nreplay = recorded*0\n", "t.conf:2: cache.replay = "
+	    "recorded*0: must be instant, recorded, recorded*N or N/s, N from "
+	    "0.001 to 1000000");
 	refuse("[cache]\nstore_length = maybe\n",
 	    "t.conf:2: cache.store_length = maybe: must be on or off");
 	refuse("[cache]\nallow_control = ttl, all\n",
