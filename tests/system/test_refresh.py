@@ -476,6 +476,38 @@ def test_one_renewal_tries_it(theatre, memcached, stage, demo, question):
         await_fresh(site, second, call)
 
 
+def test_one_of_many_at_once_tries_it(theatre, memcached, stage, demo, crowd,
+                                      question):
+    options = {"server.threads": "32"}
+    with open_site(theatre, memcached, demo, options=options) as site:
+        stage.script = play
+        every = [Kept(site, CHAT, question + str(n), False, later=True)
+                 for n in range(16)]
+        for kept in every:
+            kept.await_stale()
+        stage.script = None
+        stage.calls.clear()
+        failed(site, stage, every[0], fail_503)
+        for n in range(2, 5):
+            # As soon as it is due, all of them see it.
+            def begun():
+                for kept in every:
+                    crowd.start(site.send_ask(CHAT, kept.prompt, False))
+                crowd.finish()
+                return not stage.waiting.empty()
+            wait_until(begun, what="a renewal")
+            begun()
+            assert len(stage.calls) == n
+            fail_503(stage.next())
+        # No record tells of those that had to leave it to that one.
+        wait_until(lambda: refreshes(site) >= 4, what="the records")
+        assert refreshes(site) == 4
+
+
+def refreshes(site):
+    return len([r for r in site.records.all() if r["cache"] == "refresh"])
+
+
 def test_a_callers_own_limit_is_no_matter_of_others(theatre, memcached,
                                                     stage, demo, question):
     poor, rich = ({"Authorization": "Bearer " + who}
