@@ -38,7 +38,8 @@ flight_new(struct cache *cache, const char *ns,
 	if (!found->epoch_known)
 		return NULL;
 	f = calloc(1, sizeof(*f));
-	if (f == NULL || question_name(&f->names, ns, key) == -1) {
+	if (f == NULL || question_name(&f->names, ns, key) == -1 ||
+	    digest_random(&f->self, sizeof(f->self)) == -1) {
 		free(f);
 		return NULL;
 	}
@@ -137,17 +138,38 @@ flight_read_lock(struct flight *f, struct record_holder *holder)
 	return lock;
 }
 
+/* There is an heir: whether it is us, and the answer to our add was lost. */
+static enum store_result
+read_heir(struct flight *f, const char *name,
+    const uint8_t id[FLIGHT_ID_BYTES])
+{
+	struct store_value v = {.name = name};
+	enum store_result result = STORE_ABSENT;
+	uint64_t who;
+
+	if (store_get(f->store, f->names.manifest, &v, 1, RECORD_HEAD_MAX) ==
+	    STORE_DOWN)
+		result = STORE_DOWN;
+	else if (v.result == STORE_OK && record_mark_read(v.data, v.len,
+	    RECORD_HEIR, id, &who) && who == f->self)
+		result = STORE_OK;
+	free(v.data);
+	return result;
+}
+
 enum store_result
 flight_be_heir(struct flight *f, const uint8_t id[FLIGHT_ID_BYTES])
 {
+	enum store_result result;
 	char name[NAMES_BYTES];
 
 	names_flight(name, f->names.manifest, id, "heir");
 	buf_reset(&f->scratch);
-	if (record_mark_write(&f->scratch, RECORD_HEIR, id, 0) == -1)
+	if (record_mark_write(&f->scratch, RECORD_HEIR, id, f->self) == -1)
 		return STORE_DOWN;
-	return store_add(f->store, f->names.manifest, name, f->scratch.data,
+	result = store_add(f->store, f->names.manifest, name, f->scratch.data,
 	    f->scratch.len, whole_s(f->config.lease_ms) + HEIR_SLACK_S);
+	return result == STORE_ABSENT ? read_heir(f, name, id) : result;
 }
 
 static bool
@@ -156,22 +178,39 @@ is_id(const uint8_t a[FLIGHT_ID_BYTES], const uint8_t b[FLIGHT_ID_BYTES])
 	return memcmp(a, b, FLIGHT_ID_BYTES) == 0;
 }
 
-void
+int
 flight_let_go(struct flight *f)
 {
 	struct record_holder holder = {0};
+	enum store_result result;
+	enum flight_lock lock;
 
 	/* From here on no heir may set the lock that is removed below. */
-	if (flight_be_heir(f, f->id) == STORE_OK &&
-	    flight_read_lock(f, &holder) == LOCK_HELD &&
-	    is_id(holder.id, f->id))
-		store_remove(f->store, f->names.manifest, f->lock);
+	result = flight_be_heir(f, f->id);
+	if (result != STORE_OK)
+		return result == STORE_DOWN ? -1 : 0;
+	lock = flight_read_lock(f, &holder);
+	if (lock != LOCK_HELD || !is_id(holder.id, f->id))
+		return lock == LOCK_DOWN ? -1 : 0;
+	return store_remove(f->store, f->names.manifest, f->lock) ==
+	    STORE_DOWN ? -1 : 0;
 }
 
 /* ---- who leads ----------------------------------------------------------- */
 
 /* What one try to take part came to. */
 enum attempt { LEADS, FOLLOWS, STAYS_OUT, TRY_AGAIN };
+
+/*
+ * What a try to set the lock came to. Where the store did not answer it may
+ * be set all the same, and whoever found it would wait for a leader that is
+ * none. So we lead: if it is somebody else's, nobody follows, and that shows.
+ */
+static enum attempt
+judge_lock(enum store_result result)
+{
+	return result == STORE_OK || result == STORE_DOWN ? LEADS : STAYS_OUT;
+}
 
 /*
  * The lock is that of a dead flight: take its place, if we are the heir.
@@ -199,8 +238,8 @@ inherit(struct flight *f, const struct record_holder *dead)
 		return TRY_AGAIN;
 	if (lock == LOCK_ABSENT)
 		return TRY_AGAIN;
-	return lock != LOCK_DOWN && flight_put_lock(f, false) == STORE_OK
-	    ? LEADS : STAYS_OUT;
+	return lock == LOCK_DOWN ? STAYS_OUT
+	    : judge_lock(flight_put_lock(f, false));
 }
 
 static enum attempt
@@ -210,10 +249,8 @@ attempt(struct flight *f)
 	struct record_holder holder = nobody;
 	enum store_result result = flight_put_lock(f, true);
 
-	if (result == STORE_OK)
-		return LEADS;
 	if (result != STORE_ABSENT)
-		return STAYS_OUT;
+		return judge_lock(result);
 	switch (flight_read_lock(f, &holder)) {
 	case LOCK_DOWN:
 		return STAYS_OUT;

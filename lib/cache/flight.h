@@ -75,7 +75,8 @@ enum flight_role {
 /*
  * Take part: lead where nobody does, else follow. A follower that was told
  * FLIGHT_DEAD or FLIGHT_ABANDONED may enter again: of all those exactly one
- * comes to lead, as long as the store works. Before it does so, and also as
+ * comes to lead, as long as the store works (one whose try the store did not
+ * answer leads, too: its lock may be there). Before it does so, and also as
  * a leader before it asks the upstream, it must look the question up once
  * more: the answer may have been stored since.
  */
@@ -150,6 +151,13 @@ enum flight_state {
  */
 void flight_lead_end(struct flight *f, enum flight_state how,
     const struct err *err);
+
+/*
+ * Whether the store has taken that end; if it did not answer, it is tried
+ * again, no more often than every FLIGHT_TICK_MS. To be called until then by
+ * a leader with time for it: its followers wait for most of its lease.
+ */
+bool flight_lead_landed(struct flight *f);
 
 /* ---- the follower -------------------------------------------------------- */
 

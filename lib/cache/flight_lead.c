@@ -156,16 +156,26 @@ write_state(struct flight *f, enum flight_state how, const struct err *err)
 
 /* ---- what is kept in the store ------------------------------------------- */
 
+/* Let the lock go. Whether it needs no other try. */
+static bool
+let_go(struct flight *f)
+{
+	struct flight_lead *l = &f->lead;
+
+	if (l->let_go || l->deposed)
+		return true;
+	l->let_go = taken(f, flight_let_go(f) == 0 ? STORE_OK : STORE_DOWN);
+	return l->let_go;
+}
+
 /* Let nobody join any more. */
 static void
 release(struct flight *f)
 {
-	struct flight_lead *l = &f->lead;
-
-	if (l->released || l->deposed)
+	if (f->lead.released)
 		return;
-	l->released = true;
-	flight_let_go(f);
+	f->lead.released = true;
+	let_go(f);
 }
 
 void
@@ -293,7 +303,7 @@ lock_again(struct flight *f, const struct kept *kept)
 
 	if (l->n > 0 && (l->first > 0 || kept->bytes == NULL ||
 	    kept->len < closed(l))) {
-		l->released = true;
+		l->released = l->let_go = true;
 		return;
 	}
 	/* If somebody was quicker, the next look shows it. */
@@ -345,20 +355,25 @@ see_to_need(struct flight *f, const struct store_value *v)
 static bool
 look(struct flight *f, const struct kept *kept)
 {
-	char need[NAMES_BYTES];
-	struct store_value v[] = {{.name = f->lock}, {.name = need}};
+	char need[NAMES_BYTES], joined[NAMES_BYTES];
+	struct store_value v[] = {{.name = f->lock}, {.name = need},
+	    {.name = joined}};
 	bool ok;
 
 	names_flight(need, f->names.manifest, f->id, "need");
-	ok = taken(f, store_get(f->store, f->names.manifest, v, 2,
+	names_flight(joined, f->names.manifest, f->id, "joined");
+	ok = taken(f, store_get(f->store, f->names.manifest, v, 3,
 	    RECORD_HEAD_MAX));
 	if (ok) {
 		f->lead.checked_us = f->clock->steady_us();
 		see_to_lock(f, &v[0], kept);
 		see_to_need(f, &v[1]);
+		if (v[2].result == STORE_OK)
+			f->lead.was_followed = true;
 	}
 	free(v[0].data);
 	free(v[1].data);
+	free(v[2].data);
 	return ok;
 }
 
@@ -395,10 +410,10 @@ flight_lead_tick(struct flight *f, const char *kept_bytes, size_t kept_len)
 
 	if (!active(f) || now_us < l->retry_us)
 		return;
-	if (l->given_up) {
-		release(f);
+	if (l->given_up)
+		l->released = true;
+	if ((l->released && !let_go(f)) || l->given_up)
 		return;
-	}
 	if (now_us - l->checked_us >= flight_beat_us(f) && !look(f, &kept))
 		return;
 	if (!heal(f, &kept))
@@ -435,10 +450,9 @@ flight_lead_followed(struct flight *f)
 	if (!active(f))
 		return false;
 	read = read_joined(f, &number, &down);
-	if (read && (!j->known || number != j->number))
+	/* What is lost, or not to be read, is renewed within that time. */
+	if (read ? !j->known || number != j->number : down && !j->known)
 		*j = (struct flight_joined){true, number, now_us};
-	else if (!read && !down)
-		j->known = false;
 	return j->known && now_us - j->since_us <= FOLLOWED_US;
 }
 
@@ -464,25 +478,48 @@ end_of(const struct flight_lead *l, enum flight_state how)
  * it free, and there is no moment at which it could be both let go by us and
  * set by an heir.
  */
+bool
+flight_lead_landed(struct flight *f)
+{
+	struct flight_lead *l = &f->lead;
+	bool written = false;
+
+	if (f->part != PART_LEADS || !l->ended || (l->told && l->let_go))
+		return true;
+	if (f->clock->steady_us() < l->retry_us)
+		return false;
+	if (!l->told)
+		written = !l->given_up && write_head(f) && close_segments(f);
+	l->released = true;
+	let_go(f);
+	if (written)
+		l->told = write_state(f, l->how, &l->err);
+	if (l->given_up || l->told) {
+		l->told = true;
+		buf_fini(&l->open);
+		buf_fini(&l->head);
+	}
+	return l->told && (l->let_go || l->deposed);
+}
+
 void
 flight_lead_end(struct flight *f, enum flight_state how,
     const struct err *err)
 {
 	struct flight_lead *l = &f->lead;
-	struct err broken = ERR_INIT;
-	bool written;
 
 	if (!active(f))
 		return;
 	l->ended = true;
-	err_set(&broken, ERR_UPSTREAM_BROKEN, "%s",
-	    err_meaning(ERR_UPSTREAM_BROKEN));
-	written = !l->given_up && write_head(f) && close_segments(f);
-	release(f);
-	if (written)
-		write_state(f, end_of(l, how), err != NULL ? err : &broken);
-	buf_fini(&l->open);
-	buf_fini(&l->head);
+	l->how = end_of(l, how);
+	if (err != NULL)
+		l->err = *err;
+	else
+		err_set(&l->err, ERR_UPSTREAM_BROKEN, "%s",
+		    err_meaning(ERR_UPSTREAM_BROKEN));
+	/* Once at least, whatever was tried just now. */
+	l->retry_us = 0;
+	flight_lead_landed(f);
 }
 
 void
@@ -495,7 +532,7 @@ flight_lead_tidy(struct flight *f)
 	uint32_t n;
 
 	if (f->part != PART_LEADS || !l->ended || l->first == l->n ||
-	    read_joined(f, &number, &down) || down)
+	    l->was_followed || read_joined(f, &number, &down) || down)
 		return;
 	for (n = l->first; n < l->n; n++) {
 		names_segment(name, f->names.manifest, f->id, n);

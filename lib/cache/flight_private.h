@@ -25,7 +25,12 @@ struct flight_lead {
 	bool ended;
 	bool given_up;       /* it cannot be told to followers: silent */
 	bool deposed;        /* somebody else has the lock */
-	bool released;       /* nobody may join any more */
+	bool released;       /* nobody may join any more, and ... */
+	bool let_go;         /* ... the lock has been seen to */
+	bool told;           /* followers know how it ended, or never will */
+	enum flight_state how; /* once ended; and ... */
+	struct err err;        /* ... the upstream's, if any */
+	bool was_followed;   /* as far as seen */
 	bool dirty;          /* there is something not yet published */
 	bool has_head;
 	bool head_written;
@@ -81,6 +86,7 @@ struct flight {
 	struct store *store;
 	struct flight_watches *watches; /* of the cache */
 	struct question names;
+	uint64_t self;       /* random: tells this one's heir marks */
 	char lock[NAMES_BYTES];
 	struct flight_config config;
 	size_t segment_bytes;          /* of the body in a segment, at most */
@@ -123,12 +129,16 @@ enum store_result flight_put_lock(struct flight *f, bool add);
 enum flight_lock flight_read_lock(struct flight *f,
     struct record_holder *holder);
 
-/* Remove the lock, if it is that of f->id and nobody was told to replace it. */
-void flight_let_go(struct flight *f);
+/*
+ * Remove the lock, if it is that of f->id and nobody was told to replace it.
+ * 0, or -1 when that is not known: the store did not answer.
+ */
+int flight_let_go(struct flight *f);
 
 /*
  * Take the right to let go or replace the lock of a flight: STORE_ABSENT
- * when somebody else has it. It runs out soon after our own lease.
+ * when somebody else has it. It runs out soon after our own lease. Whoever
+ * has it may ask again.
  */
 enum store_result flight_be_heir(struct flight *f,
     const uint8_t id[FLIGHT_ID_BYTES]);

@@ -9,8 +9,7 @@
  * What the kinds say, from offset 24 on:
  *
  *	lock, joined, need, heir
- *		8	a number: of lock the leader's lease in ms, of heir
- *			zero
+ *		8	a number: of lock the leader's lease in ms
  *	state
  *		8	beat
  *		8	written, ms since 1970

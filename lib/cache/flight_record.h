@@ -44,7 +44,7 @@ enum record_kind {
 	RECORD_SEGMENT,
 	RECORD_JOINED,   /* a mark: any number */
 	RECORD_NEED,     /* a mark: number of a segment */
-	RECORD_HEIR      /* a mark: of the flight that is to be followed on */
+	RECORD_HEIR      /* a mark: who is to end or replace the flight */
 };
 
 struct record_state {

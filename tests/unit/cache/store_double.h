@@ -219,15 +219,14 @@ double_add(struct store *s, const char *group, const char *name,
 {
 	struct store_double *d = double_of(s);
 	size_t server = double_server_of(s, group);
+	bool fails = double_fails(d), absent;
 
-	if (double_fails(d))
-		return d->fail_with;
 	if (double_is_down(s, group))
 		return STORE_DOWN;
-	if (double_find(d, server, name) != NULL)
-		return STORE_ABSENT;
-	double_put_on(d, server, name, data, len, ttl_s);
-	return STORE_OK;
+	absent = double_find(d, server, name) == NULL;
+	if (absent && (!fails || d->lost_answer))
+		double_put_on(d, server, name, data, len, ttl_s);
+	return fails ? d->fail_with : absent ? STORE_OK : STORE_ABSENT;
 }
 
 static inline enum store_result
@@ -235,16 +234,14 @@ double_remove(struct store *s, const char *group, const char *name)
 {
 	struct store_double *d = double_of(s);
 	struct double_item *item;
+	bool fails = double_fails(d);
 
-	if (double_fails(d))
-		return d->fail_with;
 	if (double_is_down(s, group))
 		return STORE_DOWN;
 	item = double_find(d, double_server_of(s, group), name);
-	if (item == NULL)
-		return STORE_ABSENT;
-	double_drop(item);
-	return STORE_OK;
+	if (item != NULL && (!fails || d->lost_answer))
+		double_drop(item);
+	return fails ? d->fail_with : item != NULL ? STORE_OK : STORE_ABSENT;
 }
 
 static inline size_t

@@ -214,7 +214,7 @@ test_nobody_joins_what_ended_before(void **state)
 	(void)state;
 	pair_open_with(&p, "old", 3);
 	flight_put_lock(p.leader, false);
-	flight_be_heir(p.leader, p.leader->id); /* so the lock stays */
+	flight_be_heir(p.late, p.leader->id); /* so the lock stays */
 	flight_lead_end(p.leader, FLIGHT_COMPLETE, NULL);
 	pass_ms(LEASE_MS + 1500); /* the heir's turn has run out */
 	assert_int_equal(flight_enter(p.follower), FLIGHT_FOLLOW);
@@ -400,6 +400,7 @@ test_a_lost_answer_does_not_cost_the_lead(void **state)
 	r.d->lost_answer = true;
 	r.d->fail_with = STORE_ABSENT;
 	assert_int_equal(flight_enter(f), FLIGHT_LEAD);
+	assert_int_equal(r.d->calls, 3); /* add, get, the first state */
 	flight_free(f);
 	flight_rig_close(&r);
 }

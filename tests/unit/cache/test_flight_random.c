@@ -125,7 +125,7 @@ struct actor {
 	size_t len, sent;
 	bool has_head, keeps;
 	enum flight_state ends;
-	struct flight_config config;
+	int lands;             /* it has ended: tries to tell so that are left */
 };
 
 struct world {
@@ -200,7 +200,7 @@ check_end(struct world *w, const struct actor *a)
 {
 	const struct actor *l = leader_of(w, a->f->id);
 
-	assert_true(l->done);
+	assert_true(l->done || l->lands > 0);
 	if (a->got.state == FLIGHT_COMPLETE || a->got.state == FLIGHT_BROKEN)
 		assert_int_equal(a->got.bytes.len, l->sent);
 	if (a->got.state == FLIGHT_COMPLETE)
@@ -259,10 +259,21 @@ lead_some(struct actor *a)
 	flight_lead_data(a->f, a->body + a->sent - n, n);
 }
 
+/* It has ended; here, or in what happens meanwhile, others may see that. */
+static void
+land(struct actor *a, enum flight_state how)
+{
+	struct err err = {ERR_UPSTREAM_CONNECT, "refused"};
+
+	a->lands = 1 + (int)draw(40);
+	flight_lead_end(a->f, how, &err);
+	if (flight_lead_landed(a->f))
+		actor_done(a);
+}
+
 static void
 lead(struct world *w, struct actor *a)
 {
-	struct err err = {ERR_UPSTREAM_CONNECT, "refused"};
 	bool had_head = a->has_head;
 
 	if (happens(trouble.kills)) {
@@ -272,6 +283,11 @@ lead(struct world *w, struct actor *a)
 		return;
 	}
 	a->due_us = test_us + (int64_t)(1 + draw(FLIGHT_TICK_MS)) * 1000;
+	if (a->lands > 0) {
+		if (flight_lead_landed(a->f) || --a->lands == 0)
+			actor_done(a);
+		return;
+	}
 	if (happens(trouble.stops))
 		a->due_us += (int64_t)draw(4 * LEASE_MS) * 1000;
 	lead_some(a);
@@ -280,13 +296,8 @@ lead(struct world *w, struct actor *a)
 	flight_lead_tick(a->f, a->keeps ? a->body : NULL, a->sent);
 	(void)flight_lead_followed(a->f);
 	if (a->sent == a->len ? a->has_head : a->ends != FLIGHT_COMPLETE &&
-	    draw(100) == 0) {
-		/* Done before anything happens to what it says last. */
-		a->done = true;
-		flight_lead_end(a->f, a->sent == a->len ? FLIGHT_COMPLETE
-							: a->ends, &err);
-		actor_done(a);
-	}
+	    draw(100) == 0)
+		land(a, a->sent == a->len ? FLIGHT_COMPLETE : a->ends);
 }
 
 /* How many have not ended their lead, not knowing whether it was taken. */
@@ -296,7 +307,8 @@ count_leaders(const struct world *w)
 	int i, n = 0;
 
 	for (i = 0; i < ACTORS; i++)
-		n += w->actors[i].led && !w->actors[i].done;
+		n += w->actors[i].led && !w->actors[i].done &&
+		    w->actors[i].lands == 0;
 	return n;
 }
 

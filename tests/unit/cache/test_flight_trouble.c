@@ -363,17 +363,17 @@ test_lost_bytes_nobody_has_are_death(void **state)
 }
 
 static void
-test_without_the_store_there_is_no_flight(void **state)
+test_without_the_store_nobody_follows(void **state)
 {
 	struct pair p;
 
 	(void)state;
 	pair_open(&p);
 	p.r.d->fail_count = INT32_MAX;
-	assert_int_equal(flight_enter(p.late), FLIGHT_ALONE);
+	assert_int_equal(flight_enter(p.late), FLIGHT_LEAD);
 	run_flight(p.leader, NULL, 0, &p.got, p.follower, LEASE_MS);
 	assert_int_equal(p.got.state, FLIGHT_DEAD);
-	assert_int_equal(flight_enter(p.follower), FLIGHT_ALONE);
+	assert_int_equal(flight_enter(p.follower), FLIGHT_LEAD);
 	p.r.found.epoch_known = false;
 	assert_null(flight_new(p.r.cache, "default", p.r.key, &p.r.found,
 	    &p.r.config));
@@ -427,7 +427,7 @@ main(void)
 	    cmocka_unit_test(test_a_restart_without_the_bytes_lets_nobody_in),
 	    cmocka_unit_test(test_what_is_evicted_comes_back),
 	    cmocka_unit_test(test_lost_bytes_nobody_has_are_death),
-	    cmocka_unit_test(test_without_the_store_there_is_no_flight),
+	    cmocka_unit_test(test_without_the_store_nobody_follows),
 	    cmocka_unit_test(test_a_store_that_is_away_is_asked_seldom),
 	};
 
