@@ -1,8 +1,13 @@
 #include "gateway/lead.h"
 
+#include "base/clock.h"
+
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+enum { LANDING_MAX_MS = 30 * 1000 };
 
 /*
  * Whether followers get a header: as from the cache, and how long to wait
@@ -163,4 +168,43 @@ lead_end(struct relay *r, int rc, const struct err *err)
 		how = FLIGHT_ABANDONED;
 	flight_lead_end(r->x->flight, how, how == FLIGHT_BROKEN ||
 	    how == FLIGHT_FAILED ? err : NULL);
+}
+
+/* ---- an end that memcached did not take ---------------------------------- */
+
+struct landing {
+	struct gateway *gateway;
+	struct flight *flight;
+};
+
+static void
+land(void *arg, bool allowed)
+{
+	struct landing *l = arg;
+	int64_t ms = l->gateway->conf->flight.lease_ms;
+	int64_t until_us = clock_steady_us() +
+	    (ms < LANDING_MAX_MS ? ms : LANDING_MAX_MS) * 1000;
+
+	while (allowed && !flight_lead_landed(l->flight) &&
+	    clock_steady_us() < until_us &&
+	    !atomic_load(&l->gateway->giving_up))
+		poll(NULL, 0, FLIGHT_TICK_MS);
+	flight_free(l->flight);
+	free(l);
+}
+
+void
+lead_land(struct exchange *x)
+{
+	struct landing *l;
+
+	/* Who renews an entry has no client, and seldom any followers. */
+	if (x->flight == NULL || x->behind || x->conn->after != NULL ||
+	    flight_lead_landed(x->flight) ||
+	    (l = malloc(sizeof(*l))) == NULL)
+		return;
+	*l = (struct landing){x->gateway, x->flight};
+	x->flight = NULL;
+	x->conn->after = land;
+	x->conn->after_arg = l;
 }

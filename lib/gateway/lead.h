@@ -31,4 +31,10 @@ bool lead_followed(const struct relay *r);
  */
 void lead_end(struct relay *r, int rc, const struct err *err);
 
+/*
+ * The response has ended. Where memcached did not take the end of the flight,
+ * it is tried again aside, as long as followers may wait for it.
+ */
+void lead_land(struct exchange *x);
+
 #endif

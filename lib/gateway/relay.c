@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { EVENT_MAX = 4096 };
+enum { EVENT_MAX = 4096, RESCUE_US = 250 * 1000 };
 
 void
 relay_init(struct relay *r, struct exchange *x, bool follow)
@@ -146,6 +146,26 @@ content_length(const struct http_headers *headers)
 	return (int64_t)n;
 }
 
+/*
+ * A stale entry covers the failure. Whoever follows may be one who may not
+ * have that: read on for them, as long as it does not hold up our client.
+ */
+static int
+begin_rescue(struct relay *r, const struct http_headers *headers)
+{
+	r->rescued = r->status;
+	if (!lead_followed(r))
+		return -1;
+	r->rescue_us = clock_steady_us() + RESCUE_US;
+	recorder_head(&r->recorder, r->status,
+	    http_headers_get(headers, "Content-Type"),
+	    http_headers_get(headers, "Content-Encoding"));
+	save_head(r, headers);
+	lead_close(r);
+	lead_head(r, headers);
+	return 0;
+}
+
 static int
 relay_head(void *arg, int status, const struct http_headers *headers)
 {
@@ -155,10 +175,8 @@ relay_head(void *arg, int status, const struct http_headers *headers)
 	r->status = status;
 	if (!r->live && (status == 429 || status >= 500))
 		counter_add(&x->gateway->counters->upstream_status, 1);
-	if (r->follow && !r->client_left && stale_may_rescue(x, status)) {
-		r->rescued = status;
-		return -1;
-	}
+	if (r->follow && !r->client_left && stale_may_rescue(x, status))
+		return begin_rescue(r, headers);
 	/* Whoever follows this one has fallbacks to ask, too. */
 	if (x->behind && (status == 429 || status >= 500))
 		r->unshareable = true;
@@ -250,6 +268,10 @@ relay_data(void *arg, const char *bytes, size_t len)
 	struct relay *r = arg;
 
 	r->received += (int64_t)len;
+	if (r->rescued != 0) {
+		lead_data(r, bytes, len);
+		return 0;
+	}
 	if (!r->filters)
 		return pass_on(r, bytes, len);
 	if (usage_filter_feed(&r->filter, bytes, len) == -1)
@@ -283,6 +305,10 @@ relay_idle(void *arg, int *watch_fd)
 {
 	struct relay *r = arg;
 
+	if (r->rescued != 0) {
+		lead_tick(r);
+		return clock_steady_us() < r->rescue_us ? 0 : -1;
+	}
 	if (!r->client_left && *watch_fd != -1 &&
 	    http_conn_peer_left(r->x->conn)) {
 		*watch_fd = -1;
@@ -441,6 +467,9 @@ relay_end(struct relay *r, int rc, const struct err *err)
 			save_answer(r);
 	}
 	if (r->rescued != 0) {
+		/* Those who follow have had the failure itself. */
+		if (rc == 0)
+			lead_end(r, 0, err);
 		err = &cut;
 		rc = err_set(&cut, ERR_UPSTREAM_BROKEN,
 		    "upstream %s answered %d", x->upstream->name, r->rescued);
@@ -451,11 +480,11 @@ relay_end(struct relay *r, int rc, const struct err *err)
 	lead_end(r, rc, err);
 	r->ending = true;
 	send_kept(r, true);
-	if (rc == -1) {
-		fail(r, err);
-		return;
-	}
-	if (r->held.len > 0)
+	if (rc == 0 && r->held.len > 0)
 		send_on(r, r->held.data, r->held.len);
-	http_response_end(&x->response);
+	if (rc == 0)
+		http_response_end(&x->response);
+	else
+		fail(r, err);
+	lead_land(x);
 }

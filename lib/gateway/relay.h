@@ -34,6 +34,8 @@ struct relay {
 	size_t lag_sent;          /* bytes of it that it has taken since */
 	bool ending;              /* from here on, it is waited for */
 	int rescued;              /* a status that a stale entry covers; 0 */
+	int64_t rescue_us;        /* steady clock: that is read no longer for
+				     those who follow */
 	bool ended_by_close;      /* see struct upstream_report */
 };
 
