@@ -162,13 +162,21 @@ judge_stale(struct exchange *x)
 bool
 lookup_entry(struct exchange *x)
 {
+	struct cache_found found;
 	enum cache_result result;
 
-	if (x->looked_up)
-		cache_found_fini(&x->found);
 	/* Also when nothing may be read: storing needs the epoch. */
 	result = cache_lookup(x->gateway->cache, x->control.namespace, x->key,
-	    &x->found);
+	    &found);
+	/* An earlier look may have found a stale entry, and the epoch. */
+	if (x->looked_up && result == CACHE_DOWN) {
+		counter_add(&x->gateway->counters->store_down, 1);
+		cache_found_fini(&found);
+		return false;
+	}
+	if (x->looked_up)
+		cache_found_fini(&x->found);
+	x->found = found;
 	x->looked_up = true;
 	x->stale = false;
 	x->fwd = "fwd=miss";
