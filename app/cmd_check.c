@@ -194,11 +194,9 @@ static void
 check_log(const struct conf *conf, bool *well)
 {
 	struct err err = ERR_INIT;
-	struct access_log *log = access_log_open(conf->server.log, &err);
+	bool fine = access_log_check(conf->server.log, &err) == 0;
 
-	say(well, log != NULL, "access records",
-	    log != NULL ? conf->server.log : err.text);
-	access_log_close(log);
+	say(well, fine, "access records", fine ? conf->server.log : err.text);
 }
 
 int

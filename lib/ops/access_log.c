@@ -17,6 +17,8 @@
 enum { STRING_MAX = 300, LINE_MAX_BYTES = 16 * 1024,
 	LINE_USUAL_BYTES = 900 };
 
+enum { OPEN_FLAGS = O_WRONLY | O_APPEND | O_CLOEXEC };
+
 struct access_log {
 	char *path;             /* NULL: not a file */
 	bool to_syslog;
@@ -28,7 +30,7 @@ struct access_log {
 static int
 open_file(const char *path)
 {
-	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+	return open(path, OPEN_FLAGS | O_CREAT, 0640);
 }
 
 struct access_log *
@@ -55,6 +57,35 @@ access_log_open(const char *where, struct err *err)
 	err_sys(err, ERR_CONFIG, errno, where);
 	access_log_close(log);
 	return NULL;
+}
+
+/* Whether a file may be made in the folder of path; errno tells why not. */
+static bool
+may_be_made(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder = slash == NULL ? strdup(".")
+	    : strndup(path, slash == path ? 1 : (size_t)(slash - path));
+	bool may = folder != NULL &&
+	    faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0;
+
+	free(folder);
+	return may;
+}
+
+int
+access_log_check(const char *where, struct err *err)
+{
+	int fd;
+
+	if (strcmp(where, "stderr") == 0 || strcmp(where, "syslog") == 0)
+		return 0;
+	fd = open(where, OPEN_FLAGS);
+	if (fd != -1)
+		close(fd);
+	else if (errno != ENOENT || !may_be_made(where))
+		return err_sys(err, ERR_CONFIG, errno, where);
+	return 0;
 }
 
 void
@@ -107,7 +138,9 @@ follow_rotation(struct access_log *log)
 static void
 put_string(struct buf *out, const char *name, const char *s)
 {
-	buf_printf(out, ",\"%s\":", name);
+	buf_puts(out, ",\"");
+	buf_puts(out, name);
+	buf_puts(out, "\":");
 	if (s == NULL)
 		buf_puts(out, "null");
 	else

@@ -50,6 +50,12 @@ struct access_log;
  */
 struct access_log *access_log_open(const char *where, struct err *err);
 
+/*
+ * Whether access_log_open would succeed; but a file that is not there is not
+ * made, as it would belong to whoever asks. 0, or -1 with err. Any thread.
+ */
+int access_log_check(const char *where, struct err *err);
+
 /* Close it; no other thread may be using it. log may be NULL. */
 void access_log_close(struct access_log *log);
 

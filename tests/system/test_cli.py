@@ -56,6 +56,14 @@ def test_check_names_what_is_not_well(site):
     assert "upstream openai" in failed[1] and str(nobody) in failed[1]
 
 
+def test_check_leaves_no_log_that_only_its_user_may_write(site):
+    log = site.workspace.path("var", "other.jsonl")
+    done = reprise(site, "check", env={"REPRISE_SERVER_LOG": log})
+    assert done.returncode == 0, done
+    assert log in done.stdout.decode()
+    assert not os.path.exists(log)
+
+
 def test_check_tells_of_a_chunk_larger_than_memcached_takes(site):
     with Memcached(extra=["-I", "128k", "-o", "slab_chunk_max=64"]) as small:
         done = reprise(site, "check",

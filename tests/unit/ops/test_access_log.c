@@ -160,6 +160,25 @@ test_unwritable_path_is_an_error(void **state)
 	assert_non_null(strstr(err.text, "/nonexistent/folder/log"));
 }
 
+static void
+test_check_makes_no_file(void **state)
+{
+	struct place *p = *state;
+	struct err err = ERR_INIT;
+	char below[160];
+
+	assert_int_equal(access_log_check("stderr", &err), 0);
+	assert_int_equal(access_log_check("syslog", &err), 0);
+	assert_int_equal(access_log_check(p->path, &err), 0);
+	assert_int_equal(access_log_check(p->old, &err), 0);
+	assert_int_equal(access(p->old, F_OK), -1);
+	assert_int_equal(access_log_check(p->dir, NULL), -1);
+	snprintf(below, sizeof(below), "%s/none/log", p->dir);
+	assert_int_equal(access_log_check(below, &err), -1);
+	assert_int_equal(err.code, ERR_CONFIG);
+	assert_non_null(strstr(err.text, below));
+}
+
 int
 main(void)
 {
@@ -170,6 +189,8 @@ main(void)
 		teardown),
 	    cmocka_unit_test_setup_teardown(test_rotation, setup, teardown),
 	    cmocka_unit_test(test_unwritable_path_is_an_error),
+	    cmocka_unit_test_setup_teardown(test_check_makes_no_file, setup,
+		teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
