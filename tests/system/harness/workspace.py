@@ -130,6 +130,8 @@ class Workspace:
             "server.log": self.access_log,
             "server.state_file": self.path("var", "state"),
             "cache.servers": servers,
+            # On a machine that is busy with other tests, too.
+            "cache.timeout": "5s",
             "upstream openai.url": upstream,
         }
         settings.update(options)
