@@ -251,12 +251,16 @@ run(struct transfer *t)
 static void
 fill_report(const struct transfer *t, struct upstream_report *report)
 {
+	curl_socket_t fd = CURL_SOCKET_BAD;
 	long connects = 1, version = 0;
 
 	t->api->easy_getinfo(t->handle->easy, CURLINFO_NUM_CONNECTS,
 	    &connects);
 	t->api->easy_getinfo(t->handle->easy, CURLINFO_HTTP_VERSION,
 	    &version);
+	t->api->easy_getinfo(t->handle->easy, CURLINFO_ACTIVESOCKET, &fd);
+	if (version >= CURL_HTTP_VERSION_2_0)
+		sockets_note_multiplexed(&t->handle->sockets, fd);
 	report->got_head = t->head.done;
 	report->ended_by_close = t->head.done && !t->head.chunked &&
 	    version < CURL_HTTP_VERSION_2_0 &&

@@ -85,11 +85,17 @@ remove_at(struct upstream_pool *pool, size_t i)
 static struct pool_handle *
 take_idle(struct upstream_pool *pool, const struct conf_upstream *upstream)
 {
-	for (size_t i = pool->n_idle; i > 0; i--) {
-		if (pool->idle[i - 1]->upstream == upstream)
-			return remove_at(pool, i - 1);
-	}
-	return pool->n_idle == 0 ? NULL : remove_at(pool, pool->n_idle - 1);
+	struct pool_handle *handle = NULL;
+	size_t i;
+
+	pthread_mutex_lock(&pool->lock);
+	i = pool->n_idle;
+	while (i > 0 && pool->idle[i - 1]->upstream != upstream)
+		i--;
+	if (pool->n_idle > 0)
+		handle = remove_at(pool, (i > 0 ? i : pool->n_idle) - 1);
+	pthread_mutex_unlock(&pool->lock);
+	return handle;
 }
 
 struct pool_handle *
@@ -98,9 +104,9 @@ pool_take(struct upstream_pool *pool, const struct curl_api *api,
 {
 	struct pool_handle *handle;
 
-	pthread_mutex_lock(&pool->lock);
-	handle = take_idle(pool, upstream);
-	pthread_mutex_unlock(&pool->lock);
+	while ((handle = take_idle(pool, upstream)) != NULL &&
+	    sockets_speak_unasked(&handle->sockets))
+		pool_drop(api, handle);
 	if (handle == NULL)
 		handle = new_handle(api, err);
 	if (handle != NULL)

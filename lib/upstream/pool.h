@@ -6,6 +6,7 @@
 #define UPSTREAM_POOL_H
 
 #include "upstream/curl_api.h"
+#include "upstream/sockets.h"
 #include "upstream/upstream.h"
 
 #include <stdint.h>
@@ -13,14 +14,16 @@
 struct pool_handle {
 	CURLM *multi;
 	CURL *easy;
+	struct sockets sockets; /* of both */
 	const struct conf_upstream *upstream; /* of its last transfer */
 	int64_t idle_since_us;
 };
 
 /*
  * Take a handle out: the one last used for this upstream, else the last
- * one used, else a new one. It belongs to the caller until pool_give. NULL
- * with err (ERR_MEMORY). Any thread.
+ * one used, else a new one. Those whose servers have said something unasked
+ * are freed. It belongs to the caller until pool_give. NULL with err
+ * (ERR_MEMORY). Any thread.
  */
 struct pool_handle *pool_take(struct upstream_pool *pool,
     const struct curl_api *api, const struct conf_upstream *upstream,

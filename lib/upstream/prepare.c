@@ -210,6 +210,10 @@ set_transport(struct transfer *t)
 	return SET(CONNECTTIMEOUT_MS, (long)u->connect_timeout_ms) &&
 	    SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS) &&
 	    (!t->fresh || SET(FRESH_CONNECT, 1L)) &&
+	    SET(OPENSOCKETFUNCTION, sockets_open) &&
+	    SET(OPENSOCKETDATA, &t->handle->sockets) &&
+	    SET(CLOSESOCKETFUNCTION, sockets_close) &&
+	    SET(CLOSESOCKETDATA, &t->handle->sockets) &&
 	    SET(BUFFERSIZE, (long)READ_BYTES) &&
 	    SET(UPLOAD_BUFFERSIZE, (long)READ_BYTES) &&
 	    SET(MAXAGE_CONN, (long)CONN_IDLE_S) &&

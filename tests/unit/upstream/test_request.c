@@ -8,6 +8,9 @@
 
 #include <cmocka.h>
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
 #define OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 static const struct script_step ok_steps[] = {
@@ -282,6 +285,81 @@ test_connections_are_reused(void **state)
 	assert_int_equal(f->script->connections, 1);
 }
 
+/* Have the server say something on its first connection, until it is there. */
+static void
+say_unasked(struct script *s, const char *bytes, bool close)
+{
+	struct pollfd wait = {.fd = -1};
+	int left = 1;
+
+	pthread_mutex_lock(&s->lock);
+	assert_int_equal(send(s->fds[0], bytes, strlen(bytes), MSG_NOSIGNAL),
+	    strlen(bytes));
+	if (close)
+		shutdown(s->fds[0], SHUT_WR);
+	while (left > 0 && ioctl(s->fds[0], SIOCOUTQ, &left) == 0)
+		poll(&wait, 1, 1);
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* What came before a request was sent is no answer to it. */
+static void
+test_what_is_said_unasked_is_nobodys(void **state)
+{
+	static const struct {
+		const char *bytes;
+		bool close;
+	} said[] = {
+		{"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbad", false},
+		{"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n"
+		    "Connection: close\r\n\r\n", true},
+		{"0\r\n\r\n", false}, {"\r\n", false}, {"x", true},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+		struct fixture *f;
+
+		assert_int_equal(setup(state), 0);
+		f = *state;
+		run_ok(f);
+		say_unasked(f->script, said[i].bytes, said[i].close);
+		collect_post(&f->c, "{}");
+		run_ok(f);
+		assert_false(f->c.report.reused);
+		run_ok(f);
+		assert_true(f->c.report.reused);
+		assert_int_equal(f->script->connections, 2);
+		teardown(state);
+	}
+}
+
+/* Nor is what came right behind the answer before. */
+static void
+test_what_is_said_behind_an_answer(void **state)
+{
+	static const struct script_step steps[] = {
+		{.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+		    "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbad"},
+		{.bytes = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
+		    "\r\n2\r\nok\r\n0\r\n\r\n"
+		    "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbad"},
+		{.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"},
+		{.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"},
+	};
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	f->script = script_start(steps, 4);
+	f->pool = upstream_pool_new();
+	collect_init(&f->c, f->script->url);
+	*state = f;
+	for (int i = 0; i < 4; i++) {
+		collect_post(&f->c, "{}");
+		run_ok(f);
+	}
+	teardown(state);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -299,6 +377,8 @@ main(void)
 		TEST(test_environment_is_ignored),
 		TEST(test_configured_proxy_is_used),
 		TEST(test_connections_are_reused),
+		cmocka_unit_test(test_what_is_said_unasked_is_nobodys),
+		cmocka_unit_test(test_what_is_said_behind_an_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
