@@ -31,20 +31,29 @@ static struct {
 	struct err err;
 } loaded = {.once = PTHREAD_ONCE_INIT};
 
+/* Whether a library, or one it was linked with, has a function. */
+static bool
+find(void *library, const char *name, size_t offset)
+{
+	void *address = dlsym(library, name);
+
+	/* POSIX lets a function's address be kept in a void *. */
+	memcpy((char *)&loaded.api + offset, &address, sizeof(address));
+	return address != NULL;
+}
+
 static int
 resolve(void *library)
 {
-	void *address;
-
 	for (size_t i = 0; i < sizeof(symbols) / sizeof(symbols[0]); i++) {
-		address = dlsym(library, symbols[i].name);
-		if (address == NULL)
+		if (!find(library, symbols[i].name, symbols[i].offset))
 			return err_set(&loaded.err, ERR_CONFIG,
 			    LIBRARY " has no %s", symbols[i].name);
-		/* POSIX lets a function's address be kept in a void *. */
-		memcpy((char *)&loaded.api + symbols[i].offset, &address,
-		    sizeof(address));
 	}
+	(void)find(library, "SSL_pending",
+	    offsetof(struct curl_api, openssl_pending));
+	(void)find(library, "gnutls_record_check_pending",
+	    offsetof(struct curl_api, gnutls_pending));
 	return 0;
 }
 

@@ -36,6 +36,9 @@ struct curl_api {
 #define CURL_API_MEMBER(name) __typeof__(&curl_##name) name;
 	CURL_API_FUNCTIONS(CURL_API_MEMBER)
 #undef CURL_API_MEMBER
+	/* Of the TLS library behind it; NULL: it is another one. */
+	int (*openssl_pending)(const void *session);
+	size_t (*gnutls_pending)(void *session);
 };
 
 /*

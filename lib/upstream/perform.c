@@ -80,6 +80,7 @@ transfer_on_data(char *bytes, size_t size, size_t n, void *arg)
 		err_set(&t->failure, ERR_MEMORY, "no memory for the answer");
 		return 0;
 	}
+	t->surplus = sockets_tls_has_more(t->api, t->handle->easy);
 	return len;
 }
 
@@ -249,7 +250,7 @@ run(struct transfer *t)
 }
 
 static void
-fill_report(const struct transfer *t, struct upstream_report *report)
+fill_report(struct transfer *t, struct upstream_report *report)
 {
 	curl_socket_t fd = CURL_SOCKET_BAD;
 	long connects = 1, version = 0;
@@ -259,8 +260,10 @@ fill_report(const struct transfer *t, struct upstream_report *report)
 	t->api->easy_getinfo(t->handle->easy, CURLINFO_HTTP_VERSION,
 	    &version);
 	t->api->easy_getinfo(t->handle->easy, CURLINFO_ACTIVESOCKET, &fd);
-	if (version >= CURL_HTTP_VERSION_2_0)
+	if (version >= CURL_HTTP_VERSION_2_0) {
 		sockets_note_multiplexed(&t->handle->sockets, fd);
+		t->surplus = false;
+	}
 	report->got_head = t->head.done;
 	report->ended_by_close = t->head.done && !t->head.chunked &&
 	    version < CURL_HTTP_VERSION_2_0 &&
@@ -327,9 +330,10 @@ perform(struct transfer *t, struct upstream_pool *pool,
 	/*
 	 * After a failure libcurl may leave a handle in a state that even
 	 * curl_easy_reset does not end (its buffers stay), and the
-	 * connection is lost anyway: only what went well is kept.
+	 * connection is lost anyway: only what went well is kept. And not
+	 * what would be the next one's answer.
 	 */
-	if (rc == 0)
+	if (rc == 0 && !t->surplus)
 		pool_give(pool, t->api, t->handle);
 	else
 		pool_drop(t->api, t->handle);

@@ -58,3 +58,20 @@ sockets_speak_unasked(const struct sockets *s)
 	}
 	return n > 0 && poll(fds, n, 0) != 0;
 }
+
+bool
+sockets_tls_has_more(const struct curl_api *api, CURL *easy)
+{
+	struct curl_tlssessioninfo *tls = NULL;
+
+	if (api->easy_getinfo(easy, CURLINFO_TLS_SSL_PTR, &tls) != CURLE_OK ||
+	    tls == NULL || tls->internals == NULL)
+		return false;
+	if (tls->backend == CURLSSLBACKEND_OPENSSL &&
+	    api->openssl_pending != NULL)
+		return api->openssl_pending(tls->internals) > 0;
+	if (tls->backend == CURLSSLBACKEND_GNUTLS &&
+	    api->gnutls_pending != NULL)
+		return api->gnutls_pending(tls->internals) > 0;
+	return true;
+}

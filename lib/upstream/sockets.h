@@ -41,4 +41,11 @@ void sockets_note_multiplexed(struct sockets *s, curl_socket_t fd);
  */
 bool sockets_speak_unasked(const struct sockets *s);
 
+/*
+ * In a transfer's callback: whether TLS has decrypted more than libcurl has
+ * taken, or may have. At the last of an HTTP/1.1 answer's body that is what
+ * nobody asked for, and no socket shows it.
+ */
+bool sockets_tls_has_more(const struct curl_api *api, CURL *easy);
+
 #endif

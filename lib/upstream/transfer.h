@@ -30,6 +30,7 @@ struct transfer {
 	bool fresh;           /* not over a connection that is open already */
 	bool connected;       /* the request is going out */
 	bool got_data;
+	bool surplus;         /* TLS held more behind the last body bytes */
 	int watch_fd;
 	int64_t watch_from_us; /* not watched before */
 	int64_t progress_us;  /* when something last moved */

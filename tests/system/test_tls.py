@@ -12,7 +12,7 @@ import pytest
 from harness import DemoUpstream, Site, h2, sse_events, wait_until
 from harness.process import clean_env
 from harness.site import CHAT, chat_body
-from harness.tls import Authority, TlsServer, openssl
+from harness.tls import Authority, RecordServer, TlsServer, openssl
 from harness.workspace import BUILD
 
 BRIEF = "keepalive_timeout 1s; lingering_close off;"
@@ -218,6 +218,34 @@ def test_not_repeated(install, certificate, prompt, own_demo, streams):
         response = site.chat(prompt, stream=False)
         assert response.status == 502
         assert len(server.requests) == streams
+
+
+@pytest.mark.parametrize("apart", [True, False], ids=["apart", "at once"])
+def test_surplus_behind_an_answer_is_nobodys(install, certificate, prompt,
+                                             apart):
+    """In the record that ends the answer: no socket shows that it is there."""
+    def said(word):
+        return b'{"id":"%s","object":"chat.completion","choices":[{"index":' \
+            b'0,"message":{"role":"assistant","content":"%s"},' \
+            b'"finish_reason":"stop"}]}' % (word, word)
+
+    def whole(body):
+        return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" \
+            b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+
+    right, foreign = whole(said(b"right")), whole(said(b"foreign"))
+    cut = right.index(b"{") if apart else 0
+
+    def answer(number):
+        records = [right[:cut], right[cut:] + foreign]
+        return [r for r in records if r] if number == 1 else [right]
+
+    with RecordServer(certificate, answer) as server:
+        site = install(server)
+        for i in range(3):
+            response = site.chat("%s: %d" % (prompt, i), stream=False)
+            assert (response.status, response.body) == (200, said(b"right"))
+        assert server.answered == 3
 
 
 # ---- whom it is taken for -------------------------------------------------

@@ -1,11 +1,14 @@
 """A TLS server in front of a model, and a private CA for its certificate."""
 
 import collections
+import http.server
 import os
 import shutil
 import signal
+import ssl
 import subprocess
 import tempfile
+import threading
 
 from .client import Client
 from .process import Process, free_port, wait_until
@@ -171,3 +174,48 @@ http {
     def accepted(self):
         """Connections that came since the start, whatever became of them."""
         return self.status()[1] - self.before - self.asked
+
+
+class RecordHandler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        server = self.server.server
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        server.answered += 1
+        for record in server.answer(server.answered):
+            self.connection.sendall(record)
+
+    def log_message(self, *args):
+        pass
+
+
+class RecordServer:
+    """
+    HTTP/1.1 over TLS: answer(n) tells what the n-th request gets, as the
+    contents of TLS records.
+    """
+
+    def __init__(self, certificate, answer):
+        self.answer = answer
+        self.answered = 0
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+        self.server = http.server.ThreadingHTTPServer(
+            ("127.0.0.1", 0), RecordHandler)
+        self.server.daemon_threads = True
+        self.server.server = self
+        self.server.socket = context.wrap_socket(self.server.socket,
+                                                 server_side=True)
+        self.url = "https://127.0.0.1:%d" % self.server.server_port
+        self.thread = threading.Thread(target=self.server.serve_forever,
+                                       kwargs={"poll_interval": 0.05})
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *exc):
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
