@@ -92,7 +92,8 @@ is_fresh(const struct flight *f, const struct record_state *state)
 }
 
 /*
- * Take a state that is newer than what is known. An end that was there
+ * Take a state that is newer than what is known. Of one that may be given up
+ * nothing is begun with: it has not seen this follower. An end that was there
  * before this follower came, and not just now, is none it was in the air
  * for. g is let go, or held as long as the state is.
  */
@@ -106,7 +107,7 @@ take_state(struct flight *f, struct flight_glance *g)
 		flight_watch_drop(w->watch, g);
 		return;
 	}
-	if (w->has_state || is_fresh(f, &g->state))
+	if (!g->state.leaving && (w->has_state || is_fresh(f, &g->state)))
 		w->lives = true;
 	else if (g->state.how != FLIGHT_LEADING)
 		tell_end(w, FLIGHT_DEAD);

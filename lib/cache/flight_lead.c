@@ -136,7 +136,8 @@ write_state(struct flight *f, enum flight_state how, const struct err *err)
 	struct flight_lead *l = &f->lead;
 	struct record_state state = {.beat = l->beat + 1,
 	    .written_ms = f->clock->wall_ms(), .how = how,
-	    .has_head = l->has_head, .first = l->first, .n = l->n,
+	    .has_head = l->has_head,
+	    .leaving = l->leaving && how == FLIGHT_LEADING, .first = l->first, .n = l->n,
 	    .closed = closed(l), .tail = l->open.data,
 	    .tail_len = l->open.len};
 	int64_t ttl_s = how == FLIGHT_LEADING
@@ -439,21 +440,45 @@ read_joined(struct flight *f, uint64_t *number, bool *down)
 	return read;
 }
 
-bool
-flight_lead_followed(struct flight *f)
+static bool
+is_followed(struct flight *f)
 {
 	struct flight_joined *j = &f->lead.joined;
 	int64_t now_us = f->clock->steady_us();
 	bool read, down;
 	uint64_t number = 0;
 
-	if (!active(f))
-		return false;
 	read = read_joined(f, &number, &down);
 	/* What is lost, or not to be read, is renewed within that time. */
 	if (read ? !j->known || number != j->number : down && !j->known)
 		*j = (struct flight_joined){true, number, now_us};
 	return j->known && now_us - j->since_us <= FOLLOWED_US;
+}
+
+/*
+ * A follower shows itself and then looks at the state; we say that we may
+ * leave and then look for followers: one of the two sees the other, and
+ * nobody is left with half an answer.
+ */
+bool
+flight_lead_followed(struct flight *f)
+{
+	struct flight_lead *l = &f->lead;
+	bool followed;
+
+	if (!active(f))
+		return false;
+	followed = is_followed(f);
+	if (!followed && !l->leaving) {
+		l->leaving = l->dirty = true;
+		publish(f);
+		followed = !l->dirty && is_followed(f);
+	}
+	if (followed && l->leaving) {
+		l->leaving = false;
+		l->dirty = true;
+	}
+	return followed;
 }
 
 /* ---- the end ------------------------------------------------------------- */

@@ -27,6 +27,7 @@ struct flight_lead {
 	bool deposed;        /* somebody else has the lock */
 	bool released;       /* nobody may join any more, and ... */
 	bool let_go;         /* ... the lock has been seen to */
+	bool leaving;        /* followers were told that it may give up */
 	bool told;           /* followers know how it ended, or never will */
 	enum flight_state how; /* once ended; and ... */
 	struct err err;        /* ... the upstream's, if any */

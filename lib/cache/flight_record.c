@@ -52,6 +52,8 @@ enum {
 	STATE_N = 24,
 	STATE_CLOSED = 28,
 	STATE_BYTES = 36,
+	FLAG_HEAD = 1,
+	FLAG_LEAVING = 2,
 
 	HEAD_STATUS = 0,
 	HEAD_MODE = 2,
@@ -212,6 +214,8 @@ state_ok(const struct record_state *s)
 {
 	bool has_body = s->n > 0 || s->tail_len > 0;
 
+	if (s->leaving && s->how != FLIGHT_LEADING)
+		return false;
 	if (s->first > s->n || s->tail_len > RECORD_TAIL_MAX)
 		return false;
 	if (s->closed < s->n ||
@@ -259,7 +263,8 @@ record_state_write(struct buf *out, const uint8_t id[FLIGHT_ID_BYTES],
 	put_le(bytes + STATE_BEAT, s->beat, 8);
 	put_le(bytes + STATE_WRITTEN, (uint64_t)s->written_ms, 8);
 	bytes[STATE_HOW] = how_number(s->how);
-	bytes[STATE_FLAGS] = s->has_head;
+	bytes[STATE_FLAGS] = (uint8_t)((s->has_head ? FLAG_HEAD : 0) |
+	    (s->leaving ? FLAG_LEAVING : 0));
 	if (ends_in_error(s->how)) {
 		bytes[STATE_ERROR] = error_number(s->err.code);
 		text_printable(s->err.text, text, sizeof(text));
@@ -308,12 +313,13 @@ record_state_read(const char *value, size_t len,
 		return false;
 	text_len = c.at[STATE_TEXT_LEN];
 	if (text_len > c.len - STATE_BYTES || c.at[STATE_HOW] >= N_HOWS ||
-	    c.at[STATE_FLAGS] > 1)
+	    c.at[STATE_FLAGS] > (FLAG_HEAD | FLAG_LEAVING))
 		return false;
 	out->beat = take_le(c.at + STATE_BEAT, 8);
 	out->written_ms = (int64_t)take_le(c.at + STATE_WRITTEN, 8);
 	out->how = hows[c.at[STATE_HOW]];
-	out->has_head = c.at[STATE_FLAGS] == 1;
+	out->has_head = c.at[STATE_FLAGS] & FLAG_HEAD;
+	out->leaving = c.at[STATE_FLAGS] & FLAG_LEAVING;
 	out->first = (uint32_t)take_le(c.at + STATE_FIRST, 4);
 	out->n = (uint32_t)take_le(c.at + STATE_N, 4);
 	out->closed = take_le(c.at + STATE_CLOSED, 8);

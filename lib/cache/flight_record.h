@@ -52,6 +52,8 @@ struct record_state {
 	int64_t written_ms;  /* wall clock; a hint */
 	enum flight_state how; /* not FLIGHT_DEAD */
 	bool has_head;       /* the head was written before */
+	bool leaving;        /* it is given up unless somebody follows by now:
+				nobody is to begin with its bytes */
 	uint32_t first, n;   /* segments first to n - 1 are there */
 	uint64_t closed;     /* bytes of the body in segments 0 to n - 1 */
 	const char *tail;    /* the bytes after them; borrowed */

@@ -128,13 +128,18 @@ shared_new(void)
 	    .free = shared_free,
 	};
 	struct shared_store *shared = calloc(1, sizeof(*shared));
+	pthread_mutexattr_t attr;
 
 	if (shared == NULL)
 		abort();
 	shared->store.ops = &ops;
 	shared->d = double_new();
 	shared->d->now_us = rig_steady_us;
-	pthread_mutex_init(&shared->lock, NULL);
+	/* Recursive: what is done before an operation may use the store. */
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_init(&shared->lock, &attr);
+	pthread_mutexattr_destroy(&attr);
 	return shared;
 }
 

@@ -272,6 +272,85 @@ test_followers_are_not_denied_unasked(void **state)
 	pair_close(&p);
 }
 
+/* Somebody who comes just before a certain call of the leader's. */
+static struct {
+	struct flight *f;
+	int at; /* a call of the store */
+	enum flight_role role;
+	struct got got;
+} comer;
+
+static void
+come(struct store_double *d, int call)
+{
+	(void)d;
+	if (call != comer.at)
+		return;
+	comer.role = flight_enter(comer.f);
+	if (comer.role == FLIGHT_FOLLOW)
+		got_poll(&comer.got, comer.f);
+}
+
+/*
+ * A leader whose client has left gives up, unless it is followed; at its
+ * call number at somebody comes. Whether the flight was given up.
+ */
+static bool
+check_comer(int at, bool *came)
+{
+	struct flight_rig r;
+	struct flight *leader;
+	bool followed;
+
+	flight_rig_open(&r);
+	leader = rig_flight(&r);
+	comer.f = rig_flight(&r);
+	got_init(&comer.got);
+	assert_int_equal(flight_enter(leader), FLIGHT_LEAD);
+	give_head(leader, 200);
+	flight_lead_data(leader, "half", 4);
+	pass_ms(FLIGHT_TICK_MS);
+	flight_lead_tick(leader, NULL, 0);
+	comer.at = r.d->calls + at;
+	r.d->before = come;
+	followed = flight_lead_followed(leader);
+	if (!followed)
+		flight_lead_end(leader, FLIGHT_ABANDONED, NULL);
+	r.d->before = NULL;
+	*came = comer.at < r.d->calls;
+	if (*came && comer.role == FLIGHT_FOLLOW) {
+		pass_ms(FLIGHT_TICK_MS);
+		flight_lead_tick(leader, NULL, 0);
+		got_poll(&comer.got, comer.f);
+		assert_got(&comer.got, "half", followed ? 4 : 0);
+		assert_int_equal(comer.got.state, followed ? FLIGHT_LEADING
+		    : FLIGHT_ABANDONED);
+		if (!followed)
+			assert_int_equal(flight_enter(comer.f), FLIGHT_LEAD);
+	}
+	got_fini(&comer.got);
+	flight_free(comer.f);
+	flight_free(leader);
+	flight_rig_close(&r);
+	return !followed;
+}
+
+static void
+test_who_comes_as_the_leader_leaves_has_all_or_nothing(void **state)
+{
+	bool came = true, given_up = false, kept = false;
+	int at;
+
+	(void)state;
+	for (at = 0; came; at++) {
+		if (check_comer(at, &came))
+			given_up = true;
+		else
+			kept = true;
+	}
+	assert_true(given_up && kept);
+}
+
 /* Who is behind when all is over still gets it, though its mark is lost. */
 static void
 test_who_is_behind_keeps_what_it_needs(void **state)
@@ -310,6 +389,8 @@ main(void)
 	    cmocka_unit_test(test_a_lock_is_let_go_when_the_store_is_back),
 	    cmocka_unit_test(test_followers_are_not_forgotten),
 	    cmocka_unit_test(test_followers_are_not_denied_unasked),
+	    cmocka_unit_test(
+		test_who_comes_as_the_leader_leaves_has_all_or_nothing),
 	    cmocka_unit_test(test_who_is_behind_keeps_what_it_needs),
 	};
 

@@ -178,6 +178,26 @@ test_a_state_is_read_again(void **state)
 	assert_memory_equal(s.tail, "data: x\n\n", 9);
 	assert_int_equal(s.err.code, ERR_UPSTREAM_TIMEOUT);
 	assert_string_equal(s.err.text, "after 3 s");
+	assert_false(s.leaving);
+	buf_fini(&b);
+}
+
+/* Only who leads may leave. */
+static void
+test_a_leader_that_may_leave_says_so(void **state)
+{
+	struct record_state s = sample_state(), read;
+	struct buf b;
+
+	(void)state;
+	s.leaving = true;
+	buf_init(&b, RECORD_STATE_MAX);
+	assert_int_equal(record_state_write(&b, ours, &s), -1);
+	buf_reset(&b);
+	s.how = FLIGHT_LEADING;
+	assert_int_equal(record_state_write(&b, ours, &s), 0);
+	assert_true(record_state_read(b.data, b.len, ours, &read));
+	assert_true(read.leaving && read.has_head);
 	buf_fini(&b);
 }
 
@@ -416,6 +436,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_marks_are_read_again),
 	    cmocka_unit_test(test_a_state_is_read_again),
+	    cmocka_unit_test(test_a_leader_that_may_leave_says_so),
 	    cmocka_unit_test(test_an_error_is_told_as_an_upstream_s),
 	    cmocka_unit_test(test_a_head_is_read_again),
 	    cmocka_unit_test(test_a_segment_is_read_again),
