@@ -156,7 +156,7 @@ metrics_summary(const struct counters *c, struct buf *out)
 	    value(&c->saved_prompt) + value(&c->saved_completion));
 	buf_printf(out, "upstream failures   %12" PRIu64 "\n",
 	    value(&c->upstream_connect) + value(&c->upstream_timeout) +
-	    value(&c->upstream_broken));
+	    value(&c->upstream_broken) + value(&c->upstream_status));
 	buf_printf(out, "store failures      %12" PRIu64 "\n",
 	    value(&c->store_down) + value(&c->save_failed));
 	return out->failed ? -1 : 0;

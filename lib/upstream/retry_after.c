@@ -3,6 +3,7 @@
 #include "base/text.h"
 
 #include <stddef.h>
+#include <string.h>
 #include <time.h>
 
 /* More than this is as good as for ever. */
@@ -35,9 +36,10 @@ retry_after_ms(const char *value, int64_t wall_ms)
 
 	if (value == NULL)
 		return 0;
-	if (text_u64(value, UINT64_MAX, &n) == 0)
-		return n > SECONDS_MAX ? (int64_t)SECONDS_MAX * 1000 :
-		    (int64_t)n * 1000;
+	if (text_u64(value, SECONDS_MAX, &n) == 0)
+		return (int64_t)n * 1000;
+	if (value[0] != '\0' && value[strspn(value, "0123456789")] == '\0')
+		return (int64_t)SECONDS_MAX * 1000;
 	left_ms = date_of(value) * 1000 - wall_ms;
 	if (left_ms > (int64_t)SECONDS_MAX * 1000)
 		return (int64_t)SECONDS_MAX * 1000;

@@ -19,6 +19,8 @@ test_seconds(void **state)
 	assert_int_equal(retry_after_ms("120", then_ms), 120000);
 	assert_int_equal(retry_after_ms("18446744073709551615", then_ms),
 	    INT64_C(366) * 24 * 3600 * 1000);
+	assert_int_equal(retry_after_ms("99999999999999999999999", then_ms),
+	    INT64_C(366) * 24 * 3600 * 1000);
 }
 
 static void
@@ -45,7 +47,7 @@ test_garbage(void **state)
 {
 	static const char whole[] = "Sun, 06 Nov 1994 08:49:37 GMT";
 	static const char *const bad[] = {"", " ", "-1", "1.5", "5 s", "soon",
-	    "99999999999999999999", "Sun, 06 Nov 1994 08:49:37 CET",
+	    "Sun, 06 Nov 1994 08:49:37 CET",
 	    "Sun, 06 Nov 1994 08:49:37 GMT "};
 	char cut[sizeof(whole)];
 
