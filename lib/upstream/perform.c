@@ -249,24 +249,39 @@ run(struct transfer *t)
 	return running == 0 ? result_of(t) : CURLE_ABORTED_BY_CALLBACK;
 }
 
+static bool
+is_multiplexed(const struct transfer *t)
+{
+	long version = 0;
+
+	t->api->easy_getinfo(t->handle->easy, CURLINFO_HTTP_VERSION,
+	    &version);
+	return version >= CURL_HTTP_VERSION_2_0;
+}
+
+/* What is still to come over HTTP/2 says itself whose it is. */
 static void
-fill_report(struct transfer *t, struct upstream_report *report)
+note_multiplexed(struct transfer *t)
 {
 	curl_socket_t fd = CURL_SOCKET_BAD;
-	long connects = 1, version = 0;
+
+	if (!is_multiplexed(t))
+		return;
+	t->surplus = false;
+	t->api->easy_getinfo(t->handle->easy, CURLINFO_ACTIVESOCKET, &fd);
+	sockets_note_multiplexed(&t->handle->sockets, fd);
+}
+
+static void
+fill_report(const struct transfer *t, struct upstream_report *report)
+{
+	long connects = 1;
 
 	t->api->easy_getinfo(t->handle->easy, CURLINFO_NUM_CONNECTS,
 	    &connects);
-	t->api->easy_getinfo(t->handle->easy, CURLINFO_HTTP_VERSION,
-	    &version);
-	t->api->easy_getinfo(t->handle->easy, CURLINFO_ACTIVESOCKET, &fd);
-	if (version >= CURL_HTTP_VERSION_2_0) {
-		sockets_note_multiplexed(&t->handle->sockets, fd);
-		t->surplus = false;
-	}
 	report->got_head = t->head.done;
 	report->ended_by_close = t->head.done && !t->head.chunked &&
-	    version < CURL_HTTP_VERSION_2_0 &&
+	    !is_multiplexed(t) &&
 	    http_headers_get(&t->head.fields, "Content-Length") == NULL;
 	report->reused = t->connected && connects == 0;
 }
@@ -305,6 +320,7 @@ run_in_handle(struct transfer *t, struct upstream_report *report,
 	t->idle_us = t->progress_us;
 	code = run(t);
 	fill_report(t, report);
+	note_multiplexed(t);
 	t->was_closing = met_closing(t, code, report->reused);
 	rc = transfer_outcome(t, code, err);
 	t->api->multi_remove_handle(t->handle->multi, t->handle->easy);

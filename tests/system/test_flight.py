@@ -8,11 +8,11 @@ import uuid
 import pytest
 
 from harness import FORMATS, Nginx, Pair, Site, mode_name
-from harness.flights import PATIENT, assert_live
+from harness.flights import assert_live
 
 CHAT = FORMATS[0]
 STREAMING = [f for f in FORMATS if f.streams]
-POOL = {"options": {"server.threads": 64, **PATIENT}, "processes": 4}
+POOL = {"options": {"server.threads": 64}, "processes": 4}
 
 
 @pytest.fixture(scope="module")
@@ -302,7 +302,7 @@ def test_a_follower_that_leaves_frees_its_worker(own_memcached, theatre,
                                                  stage, demo, crowd,
                                                  question, when):
     options = {"server.threads": 2, "server.queue_timeout": "1m",
-               "upstream openai.url": stage.url, **PATIENT}
+               "upstream openai.url": stage.url}
     with Site(Nginx, memcached=own_memcached, demo=demo, options=options,
               processes=1) as site:
         lead = crowd.start(site.send_chat(question))

@@ -13,7 +13,6 @@ import pytest
 
 from harness import Crowd, Site, Stage, sse_events, wait_until
 from harness.embeddings import embed, text
-from harness.flights import PATIENT
 from harness.process import clean_env
 from harness.site import KEY, chat_body
 from harness.workspace import BUILD
@@ -21,7 +20,7 @@ from harness.workspace import BUILD
 # Each test has a group of its own, as what is known of a member stays:
 # sections MODEL-a, MODEL-b and MODEL-c, which lead to the stages of these
 # letters, or to nowhere.
-OPTIONS = {**PATIENT, "upstream openai.models": "demo*"}
+OPTIONS = {"upstream openai.models": "demo*"}
 NOWHERE = "nowhere"
 OUR_KEY = "our-key"  # its file's place
 

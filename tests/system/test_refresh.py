@@ -13,13 +13,12 @@ import pytest
 
 from harness import (ApacheCgi, ApacheFcgid, FORMATS, LighttpdPool, MODES,
                      Nginx, Site, mode_name, wait_until)
-from harness.flights import PATIENT
 from harness.process import clean_env
 from harness.stale import Kept, ONLY, counted, records_of
 from harness.workspace import BUILD
 
 CHAT = FORMATS[0]
-KEEP = {**PATIENT, "cache.stale_while_revalidate": "1h",
+KEEP = {"cache.stale_while_revalidate": "1h",
         # Of an upstream that a renewal failed at: tests wait for its end.
         "upstream openai.rest": "100ms"}
 LONG = {"upstream openai.rest": "10m"}

@@ -8,13 +8,12 @@ import pytest
 
 from harness import (ApacheCgi, FORMATS, LighttpdPool, MODES, Nginx, Site,
                      mode_name, wait_until)
-from harness.flights import PATIENT
 from harness.process import clean_env
 from harness.stale import Kept, ONLY, counted
 from harness.workspace import BUILD
 
 CHAT = FORMATS[0]
-KEEP = {**PATIENT, "cache.stale_if_error": "1h"}
+KEEP = {"cache.stale_if_error": "1h"}
 # Embeddings are put together from the entries of their inputs.
 WHOLE = [(f, stream) for f, stream in MODES if f.name != "embeddings"]
 OVER_MODES = pytest.mark.parametrize("stream", [True, False], ids=mode_name)

@@ -3,12 +3,11 @@
 import pytest
 
 from harness import FORMATS, Site
-from harness.flights import PATIENT
 from harness.stale import Kept, counted
 
 CHAT = FORMATS[0]
 WORDS = ["hit", "live", "stale", "reshaped", "paced", "miss"]
-OPTIONS = {**PATIENT, "cache.cross_mode": "on", "cache.stale_if_error": "1h"}
+OPTIONS = {"cache.cross_mode": "on", "cache.stale_if_error": "1h"}
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self):
-        double = self.server.double
+        double = self.server.owner
         length = int(self.headers.get("Content-Length", 0))
         double.requests.append((self.path, self.rfile.read(length)))
         self.send_response(200)
@@ -25,21 +25,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class Double:
-    """
-    answer(body) sets what every request gets; requests: (path, body).
-    missing: bytes that are announced beyond the body, and never come.
-    """
+class HttpServer:
+    """A server on a port of its own; handlers find this as server.owner."""
 
-    def __init__(self):
-        self.requests = []
-        self.missing = 0
-        self.answer(b"{}")
+    def __init__(self, handler, context=None):
         self.server = http.server.ThreadingHTTPServer(
-            ("127.0.0.1", 0), Handler)
+            ("127.0.0.1", 0), handler)
         self.server.daemon_threads = True
-        self.server.double = self
-        self.url = "http://127.0.0.1:%d" % self.server.server_port
+        self.server.owner = self
+        if context:
+            self.server.socket = context.wrap_socket(self.server.socket,
+                                                     server_side=True)
+        self.url = "%s://127.0.0.1:%d" % (
+            "https" if context else "http", self.server.server_port)
         self.thread = threading.Thread(target=self.server.serve_forever,
                                        kwargs={"poll_interval": 0.05})
 
@@ -51,6 +49,19 @@ class Double:
         self.server.shutdown()
         self.thread.join()
         self.server.server_close()
+
+
+class Double(HttpServer):
+    """
+    answer(body) sets what every request gets; requests: (path, body).
+    missing: bytes that are announced beyond the body, and never come.
+    """
+
+    def __init__(self):
+        self.requests = []
+        self.missing = 0
+        self.answer(b"{}")
+        super().__init__(Handler)
 
     def answer(self, body, content_type="application/json", **headers):
         self.body, self.content_type = body, content_type

@@ -7,8 +7,6 @@ from .process import wait_until
 from .servers import LighttpdPool
 from .site import Site
 
-# Memcached answers, however busy the machine is.
-PATIENT = {"cache.timeout": "5s"}
 COLLAPSED = "reprise; fwd=miss; collapsed"
 ALICE, BOB = ({"Authorization": "Bearer sk-" + name}
               for name in ("alice-0123456789", "bob-0123456789"))
@@ -47,7 +45,7 @@ class Pair(contextlib.ExitStack):
         self.memcached = memcached
         self.stage = stage
         self.demo = demo
-        self.options = {"upstream openai.url": stage.url, **PATIENT,
+        self.options = {"upstream openai.url": stage.url,
                         **(options or {})}
         self.far_options = {**self.options, **(far_options or {})}
         self.processes = processes

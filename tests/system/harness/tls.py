@@ -8,9 +8,9 @@ import signal
 import ssl
 import subprocess
 import tempfile
-import threading
 
 from .client import Client
+from .double import HttpServer
 from .process import Process, free_port, wait_until
 from .workspace import SERVER_USER
 
@@ -180,7 +180,7 @@ class RecordHandler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self):
-        server = self.server.server
+        server = self.server.owner
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         server.answered += 1
         for record in server.answer(server.answered):
@@ -190,7 +190,7 @@ class RecordHandler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class RecordServer:
+class RecordServer(HttpServer):
     """
     HTTP/1.1 over TLS: answer(n) tells what the n-th request gets, as the
     contents of TLS records.
@@ -201,21 +201,4 @@ class RecordServer:
         self.answered = 0
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*certificate)
-        self.server = http.server.ThreadingHTTPServer(
-            ("127.0.0.1", 0), RecordHandler)
-        self.server.daemon_threads = True
-        self.server.server = self
-        self.server.socket = context.wrap_socket(self.server.socket,
-                                                 server_side=True)
-        self.url = "https://127.0.0.1:%d" % self.server.server_port
-        self.thread = threading.Thread(target=self.server.serve_forever,
-                                       kwargs={"poll_interval": 0.05})
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *exc):
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
+        super().__init__(RecordHandler, context)
