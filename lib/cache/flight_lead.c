@@ -137,7 +137,8 @@ write_state(struct flight *f, enum flight_state how, const struct err *err)
 	struct record_state state = {.beat = l->beat + 1,
 	    .written_ms = f->clock->wall_ms(), .how = how,
 	    .has_head = l->has_head,
-	    .leaving = l->leaving && how == FLIGHT_LEADING, .first = l->first, .n = l->n,
+	    .leaving = l->leaving && how == FLIGHT_LEADING,
+	    .first = l->first, .n = l->n,
 	    .closed = closed(l), .tail = l->open.data,
 	    .tail_len = l->open.len};
 	int64_t ttl_s = how == FLIGHT_LEADING
