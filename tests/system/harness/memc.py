@@ -47,11 +47,14 @@ class Memc:
         assert self.line("flush_all") == "OK"
 
     def keys(self):
-        """Names of all items."""
+        """
+        Names of all items: by the hash table, as "all" misses those that
+        are moved from one queue to another meanwhile.
+        """
         names = []
-        line = self.line("lru_crawler metadump all")
+        line = self.line("lru_crawler metadump hash")
         while line.startswith("BUSY"):
-            line = self.line("lru_crawler metadump all")
+            line = self.line("lru_crawler metadump hash")
         while line != "END":
             key = line.split()[0].split("=", 1)[1]
             names.append(urllib.parse.unquote(key))
