@@ -111,7 +111,7 @@ test_what_is_lost_is_waited_for_by_the_leaders_lease(void **state)
 	pair_close(&p);
 }
 
-/* Who comes when a leader has just died of its short lease has nothing of it. */
+/* Who comes as a leader has just died of its short lease gets nothing of it. */
 static void
 test_the_dead_are_not_fresh_by_a_longer_lease(void **state)
 {
