@@ -24,8 +24,7 @@ void digest_update(struct digest *d, const void *bytes, size_t len);
 
 /*
  * Feed one field of a record: its length as eight bytes, the least first,
- * then its bytes,
- * so that no two lists of fields feed the same stream.
+ * then its bytes, so that no two lists of fields feed the same stream.
  */
 void digest_field(struct digest *d, const void *bytes, size_t len);
 

@@ -14,7 +14,8 @@
  *		8	beat
  *		8	written, ms since 1970
  *		1	how (enum flight_state as the table below has it)
- *		1	flags: 1 = the head was written; other bits 0
+ *		1	flags: 1 = the head was written, 2 = the leader may
+ *			give up; other bits 0
  *		1	error (the table below), 0: none
  *		1	length of the error's text
  *		4	first segment that is there

@@ -160,16 +160,6 @@ keep_name(const struct reader *r, const struct http_param *p,
 	return 0;
 }
 
-/* The value of a hex digit, or -1. */
-static int
-hex_digit(char c)
-{
-	static const char digits[] = "0123456789abcdef0123456789ABCDEF";
-	const char *at = memchr(digits, c, sizeof(digits) - 1);
-
-	return at != NULL ? (int)((at - digits) % 16) : -1;
-}
-
 /*
  * Whether p is UTF-8'language'text (RFC 8187 section 3.2), a text of
  * attr-char and percent-encoded UTF-8. A reader that knows filename*
@@ -192,11 +182,11 @@ is_extended(const struct http_param *p)
 		text[len] = *rest.at;
 		if (*rest.at == '%') {
 			if (http_span_len(rest) < 3 ||
-			    hex_digit(rest.at[1]) < 0 ||
-			    hex_digit(rest.at[2]) < 0)
+			    text_hex_value(rest.at[1]) < 0 ||
+			    text_hex_value(rest.at[2]) < 0)
 				return false;
-			text[len] = (char)(hex_digit(rest.at[1]) * 16 +
-			    hex_digit(rest.at[2]));
+			text[len] = (char)(text_hex_value(rest.at[1]) * 16 +
+			    text_hex_value(rest.at[2]));
 			rest.at += 2;
 		} else if (*rest.at == '*' || *rest.at == '\'')
 			return false; /* tokens else, as attr-char is */
