@@ -1,14 +1,13 @@
 """Every sample of deploy/, at a sub-path and at the root."""
 
-import os
 import re
-import signal
 
 import pytest
 
 from harness import (ApacheCgi, ApacheFcgid, ApacheHtaccess, ApacheProxyFcgi,
                      LighttpdPool, LighttpdSpawned, Nginx, Site, sse_events,
                      wait_until)
+from harness.process import kill
 
 SERVERS = [LighttpdPool, LighttpdSpawned, ApacheProxyFcgi, ApacheFcgid,
            ApacheCgi, Nginx, ApacheHtaccess]
@@ -128,9 +127,7 @@ def test_a_killed_worker_comes_back(site, prompt):
     if site.server_class is ApacheCgi:
         wait_until(lambda: not site.pids(), what="the CGI process to end")
     else:
-        os.kill(before[0], signal.SIGKILL)
-        wait_until(lambda: before[0] not in site.pids(),
-                   what="the worker to die")
+        kill(before[0])
     # A request may meet the very socket of the dead: one 5xx is allowed.
     wait_until(lambda: site.chat(prompt).status == 200,
                what="a worker to answer")

@@ -13,6 +13,7 @@ import pytest
 from harness import (FORMATS, MODES, Memcached, Nginx, Pair, mode_name,
                      wait_until)
 from harness.flights import assert_live
+from harness.process import kill, pause
 from harness.workers import is_grown_up
 
 CHAT = FORMATS[0]
@@ -53,11 +54,11 @@ def fragile(theatre, stage, demo):
             stage.reset()
 
 
-def kill_leader(call, pair, number=signal.SIGKILL):
-    """A signal to the process that leads; its pid."""
+def kill_leader(call, pair, by=kill):
+    """Take down the process that leads; its pid."""
     pid = call.worker(pair.near.pids())
     wait_until(lambda: is_grown_up(pid), what="a worker to be replaced")
-    os.kill(pid, number)
+    by(pid)
     return pid
 
 
@@ -189,7 +190,7 @@ def test_stands_still_for_longer_than_the_lease(pair, stage, crowd,
                                                 question, pieces):
     lead, call = pair.lead(crowd, CHAT, question)
     others = pair.join(crowd, CHAT, question, call, pieces)
-    pid = kill_leader(call, pair, signal.SIGSTOP)
+    pid = kill_leader(call, pair, pause)
     try:
         if pieces > 0:
             crowd.until(lambda: all(m.ended for m in others), "their end")

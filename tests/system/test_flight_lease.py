@@ -1,12 +1,11 @@
 """Two pools that share memcached and have different leases."""
 
-import os
-import signal
 
 import pytest
 
 from harness import FORMATS, Pair, wait_until
 from harness.flights import polls
+from harness.process import kill
 from harness.workers import is_grown_up
 
 CHAT = FORMATS[0]
@@ -53,7 +52,7 @@ def test_a_shorter_lease_than_the_followers(brisk, stage, crowd, question):
     others = brisk.waiting(crowd, CHAT, question)
     pid = call.worker(brisk.near.pids())
     wait_until(lambda: is_grown_up(pid), what="a worker to be replaced")
-    os.kill(pid, signal.SIGKILL)
+    kill(pid)
     heir = stage.next("a call of the one who takes over")
     heir.play_all()
     crowd.finish()

@@ -4,7 +4,6 @@ import itertools
 import json
 import os
 import re
-import signal
 import socket
 import subprocess
 import tempfile
@@ -13,7 +12,7 @@ import pytest
 
 from harness import Crowd, Site, Stage, sse_events, wait_until
 from harness.embeddings import embed, text
-from harness.process import clean_env
+from harness.process import clean_env, kill
 from harness.site import KEY, chat_body
 from harness.workspace import BUILD
 
@@ -433,7 +432,7 @@ def test_who_tried_it_is_killed(site, a, b, prompt):
         crowd.start(site.send_chat(prompt, model="killed"))
         a.next().fail(503, b"")
         _, call = ask_until_tried(site, crowd, a, "killed", prompt)
-        os.kill(call.worker(site.pids()), signal.SIGKILL)
+        kill(call.worker(site.pids()))
         crowd.until(call.gone, what="the worker to be gone")
         wait_until(lambda: len(site.pids()) == 4, what="another worker")
         # its claim runs out, and another tries

@@ -14,7 +14,7 @@ import pytest
 
 from harness import (ApacheProxyFcgi, LighttpdPool, Nginx, Pool, Site,
                      sample, wait_until)
-from harness.process import Process, clean_env
+from harness.process import Process, clean_env, pause
 from harness.workspace import BUILD
 
 
@@ -66,7 +66,7 @@ def test_every_worker_serves(memcached, demo, prompt):
         for alone in pids:
             others = [p for p in pids if p != alone]
             for p in others:
-                os.kill(p, signal.SIGSTOP)
+                pause(p)
             try:
                 response = site.chat(prompt)
             finally:

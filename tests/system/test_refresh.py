@@ -13,7 +13,7 @@ import pytest
 
 from harness import (ApacheCgi, ApacheFcgid, FORMATS, LighttpdPool, MODES,
                      Nginx, Site, mode_name, wait_until)
-from harness.process import clean_env
+from harness.process import clean_env, kill
 from harness.stale import Kept, ONLY, counted, records_of
 from harness.workspace import BUILD
 
@@ -603,8 +603,8 @@ def test_a_killed_renewal_is_made_up_for(theatre, memcached, stage, demo,
         serve_stale(site, kept)
         call = stage.next()
         call.head().say(1)
-        os.kill(pid_that_asks(site, call), signal.SIGKILL)
-        wait_until(call.gone, what="the process to be gone")
+        kill(pid_that_asks(site, call))
+        wait_until(call.gone, what="its connection to be gone")
 
         def another():
             serve_stale(site, kept)

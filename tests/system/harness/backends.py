@@ -10,7 +10,7 @@ import tempfile
 
 from .client import Client
 from .memc import Memc
-from .process import Process, free_port, wait_until
+from .process import Process, free_port, pause, wait_until
 from .workspace import BUILD, SERVER_USER
 
 
@@ -57,7 +57,7 @@ class Memcached:
 
     def stop(self):
         """Let it fall silent without closing anything."""
-        self.process.kill(signal.SIGSTOP)
+        pause(self.process.pid)
 
     def cont(self):
         self.process.kill(signal.SIGCONT)

@@ -1,5 +1,6 @@
 """Starting programs, waiting for conditions, stopping by pid."""
 
+import contextlib
 import itertools
 import os
 import random
@@ -54,6 +55,40 @@ def connects(address):
             return True
         except OSError:
             return False
+
+
+def states(pid):
+    """What the threads of a process do, a letter each (proc(5))."""
+    def state(task):
+        with open("/proc/%d/task/%s/stat" % (pid, task)) as f:
+            return f.read().rsplit(")", 1)[1].split()[0]
+    try:
+        tasks = os.listdir("/proc/%d/task" % pid)
+    except FileNotFoundError:
+        return ""
+    found = ""
+    for task in tasks:
+        # A thread may end while one looks.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            found += state(task)
+    return found
+
+
+# A signal takes effect some time after kill() has returned: threads that
+# run on other processors go on for a while.
+
+def pause(pid):
+    """SIGSTOP; returns when no thread runs any more."""
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: set(states(pid)) <= set("TXZ"),
+               what="process %d to stand still" % pid)
+
+
+def kill(pid):
+    """SIGKILL; returns when no thread runs any more."""
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: set(states(pid)) <= set("XZ"),
+               what="process %d to be gone" % pid)
 
 
 class Process:

@@ -4,7 +4,7 @@ import os
 import signal
 import time
 
-from .process import Process, wait_until
+from .process import Process, kill, wait_until
 
 
 # How long a worker has to live for its death not to count towards the end
@@ -65,5 +65,5 @@ class Pool:
     def kill_one(self):
         """SIGKILL a worker; returns its pid."""
         pid = self.pids()[0]
-        os.kill(pid, signal.SIGKILL)
+        kill(pid)
         return pid

@@ -177,7 +177,8 @@ class Workspace:
             wait_until(lambda: not self.pids(), what="workers to end")
         finally:
             for pid in self.pids():
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             text = self.logs()
             reports = glob.glob(self.path("var", "sanitizer*"))
             crash = None if self.may_crash else CRASH.search(text)
