@@ -7,12 +7,11 @@ enum {
 	CUT_MIN = RECORD_TAIL_MAX,  /* an open part so long is closed */
 	GATHER_BYTES = 32 * 1024,   /* published at once */
 	HEAL_SEGMENTS = 16,         /* written again in one tick, at most */
-	LIVE_SLACK_S = 2,
-	FOLLOWED_US = 800 * 1000
+	LIVE_SLACK_S = 2
 };
 
-static bool
-active(const struct flight *f)
+bool
+flight_lead_active(const struct flight *f)
 {
 	return f->part == PART_LEADS && !f->lead.ended;
 }
@@ -183,7 +182,7 @@ release(struct flight *f)
 void
 flight_lead_close(struct flight *f)
 {
-	if (active(f))
+	if (flight_lead_active(f))
 		release(f);
 }
 
@@ -215,9 +214,8 @@ move_window(struct flight *f)
 		l->heal = l->first;
 }
 
-/* Publish all there is. */
-static void
-publish(struct flight *f)
+void
+flight_lead_publish(struct flight *f)
 {
 	struct flight_lead *l = &f->lead;
 
@@ -244,7 +242,7 @@ flight_lead_begin(struct flight *f)
 	buf_init(&l->open, max > RECORD_SEGMENT_MAX ? max
 						    : RECORD_SEGMENT_MAX);
 	l->checked_us = f->clock->steady_us();
-	publish(f);
+	flight_lead_publish(f);
 }
 
 void
@@ -252,7 +250,7 @@ flight_lead_head(struct flight *f, const struct flight_head *head)
 {
 	struct flight_lead *l = &f->lead;
 
-	if (!active(f) || l->given_up || l->has_head)
+	if (!flight_lead_active(f) || l->given_up || l->has_head)
 		return;
 	if (record_head_write(&l->head, f->id, head) == -1) {
 		flight_lead_end(f, FLIGHT_ABANDONED, NULL);
@@ -269,11 +267,11 @@ flight_lead_data(struct flight *f, const char *bytes, size_t len)
 	size_t n;
 
 	for (; len > 0; bytes += n, len -= n) {
-		if (!active(f) || l->given_up || !l->has_head)
+		if (!flight_lead_active(f) || l->given_up || !l->has_head)
 			return;
 		n = len < RECORD_SEGMENT_MAX ? len : RECORD_SEGMENT_MAX;
 		if (n > l->open.max - l->open.len)
-			publish(f);
+			flight_lead_publish(f);
 		if (buf_append(&l->open, bytes, n) == -1) {
 			give_up(l);
 			return;
@@ -282,7 +280,7 @@ flight_lead_data(struct flight *f, const char *bytes, size_t len)
 		if (l->open.len >= GATHER_BYTES ||
 		    f->clock->steady_us() - l->published_us >=
 		    FLIGHT_TICK_MS * 1000)
-			publish(f);
+			flight_lead_publish(f);
 	}
 }
 
@@ -410,7 +408,7 @@ flight_lead_tick(struct flight *f, const char *kept_bytes, size_t kept_len)
 	struct flight_lead *l = &f->lead;
 	int64_t now_us = f->clock->steady_us();
 
-	if (!active(f) || now_us < l->retry_us)
+	if (!flight_lead_active(f) || now_us < l->retry_us)
 		return;
 	if (l->given_up)
 		l->released = true;
@@ -421,65 +419,7 @@ flight_lead_tick(struct flight *f, const char *kept_bytes, size_t kept_len)
 	if (!heal(f, &kept))
 		return;
 	if (l->dirty || now_us - l->published_us >= flight_beat_us(f))
-		publish(f);
-}
-
-/* The number that followers renew. Whether there is one. */
-static bool
-read_joined(struct flight *f, uint64_t *number, bool *down)
-{
-	char name[NAMES_BYTES];
-	struct store_value v = {.name = name};
-	bool read;
-
-	names_flight(name, f->names.manifest, f->id, "joined");
-	*down = store_get(f->store, f->names.manifest, &v, 1,
-	    RECORD_HEAD_MAX) == STORE_DOWN;
-	read = v.result == STORE_OK && record_mark_read(v.data, v.len,
-	    RECORD_JOINED, f->id, number);
-	free(v.data);
-	return read;
-}
-
-static bool
-is_followed(struct flight *f)
-{
-	struct flight_joined *j = &f->lead.joined;
-	int64_t now_us = f->clock->steady_us();
-	bool read, down;
-	uint64_t number = 0;
-
-	read = read_joined(f, &number, &down);
-	/* What is lost, or not to be read, is renewed within that time. */
-	if (read ? !j->known || number != j->number : down && !j->known)
-		*j = (struct flight_joined){true, number, now_us};
-	return j->known && now_us - j->since_us <= FOLLOWED_US;
-}
-
-/*
- * A follower shows itself and then looks at the state; we say that we may
- * leave and then look for followers: one of the two sees the other, and
- * nobody is left with half an answer.
- */
-bool
-flight_lead_followed(struct flight *f)
-{
-	struct flight_lead *l = &f->lead;
-	bool followed;
-
-	if (!active(f))
-		return false;
-	followed = is_followed(f);
-	if (!followed && !l->leaving) {
-		l->leaving = l->dirty = true;
-		publish(f);
-		followed = !l->dirty && is_followed(f);
-	}
-	if (followed && l->leaving) {
-		l->leaving = false;
-		l->dirty = true;
-	}
-	return followed;
+		flight_lead_publish(f);
 }
 
 /* ---- the end ------------------------------------------------------------- */
@@ -534,7 +474,7 @@ flight_lead_end(struct flight *f, enum flight_state how,
 {
 	struct flight_lead *l = &f->lead;
 
-	if (!active(f))
+	if (!flight_lead_active(f))
 		return;
 	l->ended = true;
 	l->how = end_of(l, how);
@@ -546,24 +486,4 @@ flight_lead_end(struct flight *f, enum flight_state how,
 	/* Once at least, whatever was tried just now. */
 	l->retry_us = 0;
 	flight_lead_landed(f);
-}
-
-void
-flight_lead_tidy(struct flight *f)
-{
-	const struct flight_lead *l = &f->lead;
-	char name[NAMES_BYTES];
-	uint64_t number;
-	bool down;
-	uint32_t n;
-
-	if (f->part != PART_LEADS || !l->ended || l->first == l->n ||
-	    l->was_followed || read_joined(f, &number, &down) || down)
-		return;
-	for (n = l->first; n < l->n; n++) {
-		names_segment(name, f->names.manifest, f->id, n);
-		if (store_remove(f->store, f->names.manifest, name) ==
-		    STORE_DOWN)
-			return;
-	}
 }

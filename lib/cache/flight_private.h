@@ -148,6 +148,10 @@ enum store_result flight_be_heir(struct flight *f,
 void flight_lead_begin(struct flight *f);
 void flight_follow_begin(struct flight *f, const struct record_holder *holder);
 
+/* Whether it leads and has not ended; publish all there is by now. */
+bool flight_lead_active(const struct flight *f);
+void flight_lead_publish(struct flight *f);
+
 /*
  * Where nobody has ever followed, what is in the store of the body serves
  * nobody: remove it. The state stays, for who saw the lock at the last
