@@ -28,15 +28,43 @@ def clean_env():
             if not k.startswith("REPRISE_")}
 
 
-# Below those that the system gives to outgoing connections, and from
-# another one in each process: several test processes run at a time.
-PORTS = itertools.chain(range(random.SystemRandom().randrange(10000, 32000),
-                              32000),
-                        itertools.cycle(range(10000, 32000)))
+# A hundred ports at a time, which are this process's own while it lives:
+# several test processes run at once, and a port must stay free for who is
+# to have it, or for good. Below those given to outgoing connections.
+BLOCK = 100
+OWN_BLOCKS = {}
+
+
+def own_block(start):
+    """Whether no other process has taken it: by a name that one can have."""
+    if start in OWN_BLOCKS:
+        return True
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        claim.bind("\0reprise-test-ports-%d" % start)
+    except OSError:
+        claim.close()
+        return False
+    OWN_BLOCKS[start] = claim
+    return True
+
+
+def own_ports():
+    blocks = list(range(10000, 32000, BLOCK))
+    random.SystemRandom().shuffle(blocks)
+    for start in itertools.cycle(blocks):
+        if own_block(start):
+            yield from range(start, start + BLOCK)
+
+
+PORTS = own_ports()
 
 
 def free_port():
-    """One that nothing is bound to, and that was not given out before."""
+    """
+    One that nothing is bound to, and that was not given out before: nothing
+    listens there unless who asked for it does.
+    """
     for port in PORTS:
         with socket.socket() as s:
             try:
