@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcgiapp.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -46,6 +48,8 @@ enum {
 	RECORD_BYTES = 65528,
 	RECORDS_PER_WRITE = 64,
 	CUT_DELAY_MS = 50,
+	CUT_LOOK_MS = 5,
+	CUT_LOOKS_MAX = 1000,
 	ROOM_MIN = 1024
 };
 
@@ -334,18 +338,41 @@ http_fcgi_begin(struct http_fcgi *f, int fd)
 	return &f->conn;
 }
 
+static void
+pause_ms(int ms)
+{
+	struct timespec moment = {.tv_nsec = ms * 1000000L};
+
+	nanosleep(&moment, NULL);
+}
+
+/*
+ * Bytes that the other side has not read yet; over TCP those that have not
+ * arrived there.
+ */
+static bool
+has_unread(const struct http_fcgi *f)
+{
+	int unread = 0;
+
+	return ioctl(f->request.ipcFd, SIOCOUTQ, &unread) == 0 && unread > 0;
+}
+
 /*
  * lighttpd, when it learns of the head and of the cut in one go, counts
- * what there is and passes it on as a whole answer: let it send the head
- * before it sees the cut.
+ * what there is and passes it on as a whole answer: let it read the head,
+ * however busy the machine is, and send it before it sees the cut.
  */
 static void
 let_head_go(const struct http_fcgi *f)
 {
-	struct timespec moment = {.tv_nsec = CUT_DELAY_MS * 1000000L};
+	int i;
 
-	if (f->conn.bytes_written > 0 && !f->conn.client_gone)
-		nanosleep(&moment, NULL);
+	if (f->conn.bytes_written == 0 || f->conn.client_gone)
+		return;
+	for (i = 0; i < CUT_LOOKS_MAX && has_unread(f); i++)
+		pause_ms(CUT_LOOK_MS);
+	pause_ms(CUT_DELAY_MS);
 }
 
 bool

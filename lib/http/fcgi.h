@@ -54,10 +54,11 @@ struct http_conn *http_fcgi_begin(struct http_fcgi *f, int fd);
 
 /*
  * End the exchange. broken: cut the connection without ending the request,
- * so that the web server sees a failure. Otherwise what is left of the
- * body is read, what waits is sent, and the request ended. Returns true
- * when the descriptor is still open and the web server may send another
- * request on it; else it has been closed.
+ * so that the web server sees a failure; after it has read what was sent, or
+ * some seconds. Otherwise what is left of the body is read, what waits is
+ * sent, and the request ended. Returns true when the descriptor is still
+ * open and the web server may send another request on it; else it has been
+ * closed.
  */
 bool http_fcgi_end(struct http_fcgi *f, bool broken);
 
