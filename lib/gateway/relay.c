@@ -166,6 +166,20 @@ begin_rescue(struct relay *r, const struct http_headers *headers)
 	return 0;
 }
 
+/*
+ * The piece that completes an answer of known length waits until it has
+ * been stored, so that whoever has read the answer to its end finds it in
+ * the cache; or, if it is not stored, does not join its flight. (Others are
+ * complete for the client when the response ends, which is after storing.)
+ * Of an empty answer that is its head.
+ */
+static bool
+is_last(const struct relay *r)
+{
+	return (may_store(r) || r->x->flight != NULL) &&
+	    r->received == r->expected;
+}
+
 static int
 relay_head(void *arg, int status, const struct http_headers *headers)
 {
@@ -210,24 +224,12 @@ relay_head(void *arg, int status, const struct http_headers *headers)
 		http_response_header(&x->response, "Age", "0");
 	answer_headers(x);
 	r->last_write_us = clock_steady_us();
-	if (!r->client_left && http_response_start(&x->response) == -1 &&
+	if (!r->client_left && !is_last(r) &&
+	    http_response_start(&x->response) == -1 &&
 	    relay_client_left(r) == -1)
 		return -1;
 	lead_head(r, headers);
 	return 0;
-}
-
-/*
- * The piece that completes an answer of known length waits until it has
- * been stored, so that whoever has read the answer to its end finds it in
- * the cache; or, if it is not stored, does not join its flight. (Others are
- * complete for the client when the response ends, which is after storing.)
- */
-static bool
-is_last(const struct relay *r)
-{
-	return (may_store(r) || r->x->flight != NULL) &&
-	    r->received == r->expected;
 }
 
 /* Record some of the answer, and send it on. */

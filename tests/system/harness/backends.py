@@ -62,6 +62,14 @@ class Memcached:
     def cont(self):
         self.process.kill(signal.SIGCONT)
 
+    def is_asked(self):
+        """Whether something was sent to it that it has not read (tcp)."""
+        here = "0100007F:%04X" % self.address[1]
+        with open("/proc/net/tcp") as f:
+            lines = [line.split() for line in f.readlines()[1:]]
+        return any(fields[1] == here and fields[3] == "01" and
+                   int(fields[4].split(":")[1], 16) > 0 for fields in lines)
+
     def connect(self):
         return Memc(self.address)
 
