@@ -1,5 +1,6 @@
 """cache.replay and X-Cache-Replay: stored streams at a pace."""
 
+import re
 import select
 import signal
 import time
@@ -7,7 +8,8 @@ import time
 import pytest
 
 from harness import (ApacheCgi, ApacheProxyFcgi, FORMATS, LighttpdPool,
-                     Memcached, Nginx, Site, sse_events)
+                     Memcached, Nginx, Site, sse_events, wait_until)
+from harness.stale import Kept
 
 STREAMING = [f for f in FORMATS if f.streams]
 OVER_FORMATS = pytest.mark.parametrize("fmt", STREAMING, ids=repr)
@@ -16,12 +18,28 @@ PACES = ["instant", "recorded", "recorded*4", "recordedx0.5",
          "recorded\xc3\x97100", "400/s", "1000000/s"]
 # So slow that in no test a second step is ever due.
 STANDING = "0.001/s"
+# At this pace nor is what came after such a pause, while what came at first
+# is soon there even if it was a little late.
+SLOW = "recorded*0.02"
+PAUSE_S = 1.0
 STORE_CONNECTIONS = 16  # of one worker process, at most
 
 
 @pytest.fixture(scope="module")
 def site(memcached, demo):
     with Site(memcached=memcached, demo=demo) as s:
+        yield s
+
+
+def conduct(theatre, memcached, demo, **options):
+    """A site whose upstream is the stage."""
+    return Site(memcached=memcached, demo=demo, options={
+        "upstream openai.url": theatre.url, **options})
+
+
+@pytest.fixture(scope="module")
+def conducted(theatre, memcached, demo):
+    with conduct(theatre, memcached, demo) as s:
         yield s
 
 
@@ -39,6 +57,28 @@ def at(pace):
 def stored(site, fmt, prompt, stream=True, **more):
     miss = site.ask(fmt, prompt, stream, **more)
     assert (miss.status, miss.header("X-Cache")) == (200, "MISS"), miss.body
+    assert site.record(miss)["not_stored"] is None
+    return miss
+
+
+def stored_with_pause(site, stage, prompt, knobs, first):
+    """
+    A stream that is stored, and that fell silent after so many bytes of its
+    body; -1: after the first event and a part of the second.
+    """
+    miss = site.send_ask(CHAT, prompt, True, demo=knobs)
+    call = stage.next().head()
+    if first == -1:
+        first = len(first_event(call.full)) + 7
+    if first:
+        call.send(call.full[:first])
+    miss.head()
+    while len(miss.body) < first:
+        assert miss.read()
+    begun = time.monotonic()
+    wait_until(lambda: time.monotonic() - begun > PAUSE_S, what="the pause")
+    call.send(call.full[first:]).end()
+    assert miss.finish().clean and miss.body == call.full
     assert site.record(miss)["not_stored"] is None
     return miss
 
@@ -68,23 +108,17 @@ def assert_silent(stream):
     assert not select.select([stream.sock], [], [], 0)[0]
 
 
+def first_event(body):
+    """With the empty line behind it."""
+    return re.match(rb"(?s).*?(\r\n\r\n|\n\n|\r\r)", body).group()
+
+
 def assert_stands_after_first(stream, whole):
     """Its first event has come, and no byte more."""
-    first = events(whole)[0]
+    first = first_event(whole)
     while len(stream.body) < len(first):
         assert stream.read()
     assert stream.body == first
-    assert_silent(stream)
-
-
-def assert_stands_early(stream, whole):
-    """
-    Some events have come, not all. (Two of them may have reached the
-    recorder in one read, if it was kept waiting.)
-    """
-    stream.read_until(b"\n\n")
-    assert events(stream.body)
-    assert whole.startswith(stream.body) and stream.body != whole
     assert_silent(stream)
 
 
@@ -121,7 +155,22 @@ def test_only_whole_events_are_written(site, prompt, end, knobs, pace):
     while hit.read():
         assert hit.body.endswith(end)
     assert hit.clean and hit.body == miss.body
-    assert len(hit.reads) > 1
+    hit = begin(site, CHAT, prompt, STANDING)
+    assert_stands_after_first(hit, miss.body)
+    hit.close()
+
+
+@pytest.mark.parametrize("knobs", [{}, {"comments": 1}, {"crlf": 1},
+                                   {"cr": 1}],
+                         ids=["lf", "comments", "crlf", "cr"])
+def test_what_came_in_part_is_due_with_its_rest(conducted, stage, prompt,
+                                                knobs):
+    miss = stored_with_pause(conducted, stage, prompt, knobs, -1)
+    hit = begin(conducted, CHAT, prompt, SLOW)
+    assert_stands_after_first(hit, miss.body)
+    assert replay(conducted, CHAT, prompt, "recorded").body == miss.body
+    assert_silent(hit)
+    hit.close()
 
 
 def test_a_rate_is_never_ahead_of_itself(site, prompt):
@@ -138,25 +187,29 @@ def test_a_rate_is_never_ahead_of_itself(site, prompt):
     assert seen == len(sse_events(miss.body))
 
 
-def test_recorded_has_the_rhythm_of_the_recording(site, prompt):
-    """A thousandth as fast, only what came first is there at first."""
-    miss = stored(site, CHAT, prompt, demo={"gap": 60, "words": 5})
-    hit = begin(site, CHAT, prompt, "recorded*0.001")
-    assert_stands_early(hit, miss.body)
+def assert_pauses(site, prompt, whole, speed):
     start = time.monotonic()
-    assert replay(site, CHAT, prompt, "recorded").body == miss.body
-    middle = time.monotonic()
-    assert replay(site, CHAT, prompt, "recorded*4").body == miss.body
-    assert time.monotonic() - middle < middle - start
+    hit = replay(site, CHAT, prompt, "recorded*%d" % speed)
+    assert hit.clean and hit.body == whole
+    assert time.monotonic() - start >= PAUSE_S / speed
+
+
+def test_recorded_has_the_rhythm_of_the_recording(conducted, stage, prompt):
+    """Slowed down, only what came first is there at first."""
+    miss = stored_with_pause(conducted, stage, prompt, {}, -1)
+    hit = begin(conducted, CHAT, prompt, SLOW)
+    assert_stands_after_first(hit, miss.body)
+    for speed in (1, 4):
+        assert_pauses(conducted, prompt, miss.body, speed)
     assert_silent(hit)
     hit.close()
 
 
-def test_the_first_event_is_as_far_from_the_head(site, prompt):
+def test_the_first_event_is_as_far_from_the_head(conducted, stage, prompt):
     """A model that has answered, and thinks before its first word."""
-    miss = stored(site, CHAT, prompt, demo={"first": 150, "words": 5})
-    hit = begin(site, CHAT, prompt, "recorded*0.001")
-    assert replay(site, CHAT, prompt, "recorded").body == miss.body
+    miss = stored_with_pause(conducted, stage, prompt, {}, 0)
+    hit = begin(conducted, CHAT, prompt, SLOW)
+    assert_pauses(conducted, prompt, miss.body, 1)
     assert_silent(hit)
     hit.close()
 
@@ -172,15 +225,15 @@ def test_what_came_at_once_is_replayed_at_once(site, prompt):
     {}, {"cache.compress": "off"},
     {"cache.compress": "off", "cache.chunk": "4K"}],
     ids=["packed", "plain", "chunks"])
-def test_times_are_kept_however_it_is_stored(memcached, demo, prompt,
-                                             options):
-    with Site(memcached=memcached, demo=demo, options=options) as site:
-        miss = stored(site, CHAT, prompt,
-                      demo={"gap": 12, "words": 60, "random": 1})
+def test_times_are_kept_however_it_is_stored(theatre, memcached, stage, demo,
+                                             prompt, options):
+    with conduct(theatre, memcached, demo, **options) as site:
+        miss = stored_with_pause(site, stage, prompt,
+                                 {"words": 60, "random": 1}, -1)
         assert len(miss.body) > 8192
         assert replay(site, CHAT, prompt, "recorded*20").body == miss.body
-        hit = begin(site, CHAT, prompt, "recorded*0.001")
-        assert_stands_early(hit, miss.body)
+        hit = begin(site, CHAT, prompt, SLOW)
+        assert_stands_after_first(hit, miss.body)
         hit.close()
 
 
@@ -221,10 +274,14 @@ def test_a_stream_reshaped_to_json_is_instant(slow_site, prompt):
     assert hit.clean and CHAT.text(hit.body, False)
 
 
-def test_a_stale_stream_has_its_pace_too(memcached, demo, prompt):
-    options = {"cache.stale_while_revalidate": "1h", "cache.ttl": "1ms"}
-    with Site(memcached=memcached, demo=demo, options=options) as site:
-        miss = stored(site, CHAT, prompt, demo={"words": 5})
+def test_a_stale_stream_has_its_pace_too(theatre, memcached, stage, demo,
+                                         prompt):
+    options = {"cache.stale_while_revalidate": "1h"}
+    with conduct(theatre, memcached, demo, **options) as site:
+        stage.script = lambda call: call.play_all()
+        miss = Kept(site, CHAT, prompt, True).response
+        # It stays so: whoever renews it fails.
+        stage.script = lambda call: call.fail(503, b"{}")
         hit = site.send_ask(CHAT, prompt, True, headers=at(STANDING)).head()
         assert hit.header("X-Cache") == "HIT (stale)"
         assert_stands_after_first(hit, miss.body)
@@ -312,14 +369,14 @@ def test_who_does_not_read_is_not_waited_for(demo, prompt):
         assert not hit.finish().clean
 
 
-def test_the_drains_end_sends_the_rest_at_once(memcached, demo, prompt):
+def test_the_drains_end_sends_the_rest_at_once(theatre, memcached, stage,
+                                               demo, prompt):
     options = {"server.drain_timeout": "300ms"}
-    with Site(memcached=memcached, demo=demo, options=options) as site:
-        miss = stored(site, CHAT, prompt, demo={"gap": 60, "words": 12})
-        hits = [begin(site, CHAT, prompt, pace)
-                for pace in (STANDING, "recorded*0.001")]
+    with conduct(theatre, memcached, demo, **options) as site:
+        miss = stored_with_pause(site, stage, prompt, {}, -1)
+        hits = [begin(site, CHAT, prompt, pace) for pace in (STANDING, SLOW)]
         for hit in hits:
-            assert_stands_early(hit, miss.body)
+            assert_stands_after_first(hit, miss.body)
         site.server.pool.process.kill(signal.SIGTERM)
         for hit in hits:
             assert hit.finish().clean and hit.body == miss.body
