@@ -4,16 +4,26 @@ import json
 
 import pytest
 
-from harness import Crowd, FORMATS, Site, sse_events
+from harness import FORMATS, Site, sse_events
 
 CHOICES = [f for f in FORMATS if f.name in ("chat", "completions")]
 OVER_FORMATS = pytest.mark.parametrize("fmt", CHOICES, ids=repr)
 
 
+ASK = {"usage.ask": "on"}
+
+
 @pytest.fixture(scope="module")
 def site(memcached, demo):
+    with Site(memcached=memcached, demo=demo, options=ASK) as s:
+        yield s
+
+
+@pytest.fixture(scope="module")
+def conducted(memcached, theatre, demo):
+    """Its upstream is the stage."""
     with Site(memcached=memcached, demo=demo,
-              options={"usage.ask": "on"}) as s:
+              options={**ASK, "upstream openai.url": theatre.url}) as s:
         yield s
 
 
@@ -79,21 +89,24 @@ def test_unasked(site, prompt, fmt, knobs):
 
 
 @OVER_FORMATS
-def test_who_follows_saves_what_the_leader_spends(site, prompt, fmt):
-    knobs = {"delay": 300, "gap": 10}
-    with Crowd() as crowd:
-        for _ in range(4):
-            crowd.start(site.send_ask(fmt, prompt, True, knobs))
-        members = crowd.finish()
-    lead, = [m for m in members if m.header("X-Cache") == "MISS"]
-    spent = site.record(lead)["tokens_spent"]
+def test_who_follows_saves_what_the_leader_spends(conducted, stage, crowd,
+                                                  prompt, fmt):
+    lead = crowd.start(conducted.send_ask(fmt, prompt, True))
+    call = stage.next().head().say(1)
+    followers = [crowd.start(conducted.send_ask(fmt, prompt, True))
+                 for _ in range(3)]
+    crowd.until(lambda: all(f.body for f in followers),
+                what="all to follow")
+    call.play()
+    crowd.finish()
+    assert lead.header("X-Cache") == "MISS"
+    spent = conducted.record(lead)["tokens_spent"]
     assert spent > 0
-    for member in members:
-        assert member.body == lead.body
-        if member is not lead:
-            record = site.record(member)
-            assert (record["cache"], record["tokens_spent"]) == ("live", 0)
-            assert record["tokens_saved"] == spent
+    for follower in followers:
+        assert follower.body == lead.body
+        record = conducted.record(follower)
+        assert (record["cache"], record["tokens_spent"]) == ("live", 0)
+        assert record["tokens_saved"] == spent
 
 
 @OVER_FORMATS
