@@ -148,9 +148,11 @@ EARLY = {
 }
 
 for mode, failure in itertools.product(("stream", "json"), EARLY):
-    first = {"first_byte_timeout": "300ms"}
+    first = {}
     if failure == "refused":
         first["url"] = NOWHERE
+    elif EARLY[failure][1] == "timeout":
+        first["first_byte_timeout"] = "300ms"
     group("early-%s-%s" % (failure, mode), first, {})
 
 

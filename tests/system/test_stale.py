@@ -102,12 +102,13 @@ def test_an_upstream_that_is_not_there(served, prompt, stream):
 
 
 @pytest.mark.parametrize("server", [LighttpdPool, ApacheCgi])
-def test_an_upstream_that_is_silent(server, memcached, demo, prompt):
-    options = {**KEEP, "upstream openai.first_byte_timeout": "2s"}
+def test_an_upstream_that_is_silent(server, site, memcached, demo, prompt):
+    options = {**KEEP, "upstream openai.first_byte_timeout": "300ms"}
     with Site(server, memcached=memcached, demo=demo,
               options=options) as slow:
         for stream in (True, False):
-            kept = Kept(slow, CHAT, prompt, stream)
+            # Stored by one that has more patience.
+            kept = Kept(site, CHAT, prompt, stream)
             # Before its head, and after it.
             for knob in ("delay", "first"):
                 response = ask_again(slow, kept, None, {knob: 3600000})
