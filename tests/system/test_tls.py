@@ -326,8 +326,8 @@ def test_ca_file_is_instead_of_the_systems(serve, memcached, own_demo, ca,
         tls = serve(own_demo, cert=system.issue("official"))
         command = trusting(system, os.path.join(BUILD, "reprise"))
         conf = tmp_path / "reprise.conf"
-        text = "[cache]\nservers = %s\n[upstream a]\nurl = %s\n" \
-            % (memcached.server, tls.url)
+        text = "[cache]\nservers = %s\ntimeout = 5s\n" \
+            "[upstream a]\nurl = %s\n" % (memcached.server, tls.url)
         env = {**clean_env(), "REPRISE_CONF": str(conf)}
         for more, status in (("", 0), ("ca_file = %s\n" % ca.file, 1)):
             conf.write_text(text + more)
