@@ -10,14 +10,27 @@ from harness.process import free_port
 MID_STREAM = {"at": 3, "words": 12}
 
 
+OPTIONS = {"upstream openai.models": "demo*"}
+
+
 @pytest.fixture(scope="module")
 def site(memcached, demo):
     options = {
-        "upstream openai.models": "demo*",
-        "upstream openai.first_byte_timeout": "1s",
-        "upstream openai.idle_timeout": "1s",
+        **OPTIONS,
         "upstream dead.url": "http://127.0.0.1:%d" % free_port(),
         "upstream dead.models": "dead*",
+    }
+    with Site(memcached=memcached, demo=demo, options=options) as s:
+        yield s
+
+
+@pytest.fixture(scope="module")
+def hasty(memcached, demo):
+    """The same, for models that say nothing: it does not wait for long."""
+    options = {
+        **OPTIONS,
+        "upstream openai.first_byte_timeout": "3s",
+        "upstream openai.idle_timeout": "3s",
     }
     with Site(memcached=memcached, demo=demo, options=options) as s:
         yield s
@@ -54,18 +67,20 @@ def test_refused(site, prompt, stream):
     ({"fault": "huge-header"}, 502, "upstream_broken"),
     ({"delay": 20000}, 504, "upstream_timeout"),
 ], ids=["close-early", "garbage", "huge-header", "silent"])
-def test_nothing_came(site, prompt, stream, knobs, status, code):
-    response = site.chat(prompt, stream=stream, demo=knobs)
+def test_nothing_came(site, hasty, prompt, stream, knobs, status, code):
+    asked = hasty if code == "upstream_timeout" else site
+    response = asked.chat(prompt, stream=stream, demo=knobs)
     assert (response.status, response.clean) == (status, True)
     assert response.header("Content-Type") == "application/json"
     assert_openai_error(response.body, code)
-    assert site.record(response)["status"] == status
+    assert asked.record(response)["status"] == status
     assert_not_stored(site, prompt, stream)
 
 
 @pytest.mark.parametrize("fault", ["drop", "reset", "stall"])
-def test_died_in_mid_stream(site, prompt, fault):
-    response = site.chat(prompt, demo=dict(MID_STREAM, fault=fault))
+def test_died_in_mid_stream(site, hasty, prompt, fault):
+    asked = hasty if fault == "stall" else site
+    response = asked.chat(prompt, demo=dict(MID_STREAM, fault=fault))
     assert response.status == 200
     events = sse_events(response.body)
     assert b"[DONE]" not in events
@@ -75,18 +90,19 @@ def test_died_in_mid_stream(site, prompt, fault):
     assert 1 <= len(events) - 1 <= 4
     for ours, theirs in zip(events[:3], whole):
         assert ours == theirs
-    record = site.record(response)
+    record = asked.record(response)
     assert record["not_stored"] == "broken" and not record["aborted"]
     assert_not_stored(site, prompt)
 
 
 @pytest.mark.parametrize("fault", ["drop", "reset", "stall"])
-def test_died_in_mid_json(site, prompt, fault):
+def test_died_in_mid_json(site, hasty, prompt, fault):
     """JSON cannot carry an error halfway: the cut must be visible."""
-    response = site.chat(prompt, stream=False,
-                         demo={"fault": fault, "words": 400})
+    asked = hasty if fault == "stall" else site
+    response = asked.chat(prompt, stream=False,
+                          demo={"fault": fault, "words": 400})
     assert response.status >= 500 or not response.clean
-    assert site.record(response)["not_stored"] == "broken"
+    assert asked.record(response)["not_stored"] == "broken"
     assert_not_stored(site, prompt, stream=False)
 
 
