@@ -121,12 +121,15 @@ def test_use_cache_false(site, prompt):
 
 
 def test_ttl(site, prompt):
-    site.ask(CHAT, prompt, cache={"ttl": 2})
+    site.ask(CHAT, prompt, cache={"ttl": 900})
     hit = site.ask(CHAT, prompt)
     ttl = re.search(r"ttl=(\d+)", hit.header("Cache-Status"))
-    assert int(ttl.group(1)) <= 2
+    assert 800 < int(ttl.group(1)) <= 900
+    short = prompt + " for a second"
+    miss = site.ask(CHAT, short, cache={"ttl": 1})
+    assert site.record(miss)["not_stored"] is None
     only = {"Cache-Control": "only-if-cached"}
-    wait_until(lambda: site.ask(CHAT, prompt, headers=only).status == 504,
+    wait_until(lambda: site.ask(CHAT, short, headers=only).status == 504,
                what="the entry to expire")
 
 

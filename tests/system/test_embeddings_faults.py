@@ -191,25 +191,23 @@ def test_no_usage_is_fine(site):
     assert embed(site, inputs).body == response.body
 
 
-def leave(site, inputs, demo):
-    """Ask, and leave when the model has been asked."""
-    before = requests(site)
-    left = send(site, inputs, demo)
-    wait_until(lambda: requests(site) > before, what="the model be asked")
-    left.close()
-
-
-def test_a_client_that_leaves(memcached, demo):
+def test_a_client_that_leaves(memcached, demo, stage):
     """on_abort = finish: what was asked for is stored all the same."""
     inputs = [text() for _ in range(3)]
     # Of the servers, nginx tells of it before there is an answer.
-    with Site(Nginx, memcached=memcached, demo=demo) as site:
-        before = requests(site)
-        leave(site, inputs, {"delay": 300})
+    with Site(Nginx, memcached=memcached, demo=demo,
+              options={"upstream openai.url": stage.url}) as site:
+        left = send(site, inputs)
+        call = stage.next()
+        before = site.server.unix_sockets()
+        left.close()
+        wait_until(lambda: site.server.unix_sockets() < before,
+                   what="nginx to tell the worker")
+        call.play_all()
         record = site.records.wait(1)[0]
         assert record["aborted"] and record["not_stored"] is None
         assert_hit(embed(site, inputs))
-        assert requests(site) - before == 1
+        assert len(stage.calls) == 1
 
 
 def test_a_client_that_leaves_where_that_cancels(memcached, demo):
@@ -217,8 +215,12 @@ def test_a_client_that_leaves_where_that_cancels(memcached, demo):
     options = {"cache.on_abort": "cancel"}
     with Site(Nginx, memcached=memcached, demo=demo,
               options=options) as site:
-        aborted = site.demo.stats()["aborted"]
-        leave(site, inputs, {"fault": "stall"})
+        stats = site.demo.stats()
+        asked_before, aborted = stats["requests"], stats["aborted"]
+        left = send(site, inputs, {"fault": "stall"})
+        wait_until(lambda: requests(site) > asked_before,
+                   what="the model to be asked")
+        left.close()
         wait_until(lambda: site.demo.stats()["aborted"] > aborted,
                    what="the transfer be stopped")
         record = site.records.wait(1)[0]

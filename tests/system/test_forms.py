@@ -135,14 +135,17 @@ def test_streams(site, prompt, fmt, stream):
             fmt.text(send(site, simple(prompt), fmt=fmt).body, False)
 
 
-def test_events_come_one_by_one(site, prompt):
-    body = simple(prompt, stream="true")
-    response = site.send_ask(SPEECH, None, body=body,
-                             demo={"gap": 50, "words": 6}).head()
-    response.read_until(b"transcript.text.delta")
-    assert SPEECH.ended not in response.body
-    response.finish()
-    assert SPEECH.ended in response.body
+def test_events_come_one_by_one(memcached, demo, stage, question):
+    with Site(memcached=memcached, demo=demo,
+              options={"upstream openai.url": stage.url}) as site:
+        body = simple(question, stream="true")
+        response = site.send_ask(SPEECH, None, body=body)
+        call = stage.next().head().say(1)
+        response.head().read_until(b"transcript.text.delta")
+        assert response.body == call.sent
+        call.play()
+        assert response.finish().body == call.full
+        assert SPEECH.ended in response.body
 
 
 @OVER_FORMATS

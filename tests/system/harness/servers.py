@@ -5,6 +5,7 @@ manager over a workspace that has the handler and its configuration.
 """
 
 import contextlib
+import glob
 import os
 import shutil
 import signal
@@ -142,6 +143,20 @@ http {
         main = self.workspace.write("conf/nginx.conf", self.fill(
             self.MAIN, as_user=as_user, http=self.http))
         return ["nginx", "-c", main, "-p", self.workspace.dir]
+
+    def unix_sockets(self):
+        """How many its process has: those to workers, and some of its own."""
+        with open("/proc/net/unix") as f:
+            every = {"socket:[%s]" % line.split()[6]
+                     for line in f.readlines()[1:]}
+        with open("/proc/%d/task/%d/children" % (
+                self.process.pid, self.process.pid)) as f:
+            child, = f.read().split()
+        found = 0
+        for fd in glob.glob("/proc/%s/fd/*" % child):
+            with contextlib.suppress(FileNotFoundError):
+                found += os.readlink(fd) in every
+        return found
 
 
 class Apache(Server):
