@@ -25,7 +25,8 @@
 #include <unistd.h>
 
 enum {
-	PATIENCE_MS = 20 * 1000, /* for what must happen some time */
+	/* For what must happen some time: twice a breaker's longest rest. */
+	PATIENCE_MS = 120 * 1000,
 	RIG_SERVERS = 3
 };
 
@@ -84,7 +85,7 @@ server_start(struct rig_server *s)
 	if (s->pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL); /* should a test fail */
 		execlp("memcached", "memcached", "-s", s->path, "-t", "1",
-		    "-m", "64", "-u", "root", (char *)NULL);
+		    "-m", "64", "-c", "128", "-u", "root", (char *)NULL);
 		_exit(127);
 	}
 	assert_true(s->pid > 0);
@@ -183,6 +184,20 @@ set_one(struct store *s, const char *name, const char *value)
 	return store_set(s, name, name, value, strlen(value), 0);
 }
 
+/* Wait until name's server is asked and has this to say of it. */
+static inline void
+await_result(struct store *s, const char *name, const char *value,
+    enum store_result wanted)
+{
+	int64_t until = clock_steady_us() + (int64_t)PATIENCE_MS * 1000;
+
+	while (get_one(s, name, value) != wanted) {
+		if (clock_steady_us() > until)
+			fail_msg("%s does not become %d", name, (int)wanted);
+		nap();
+	}
+}
+
 /* Wait until name's server is asked and answers again. */
 static inline void
 await_answer(struct store *s, const char *name)
@@ -215,6 +230,7 @@ open_descriptors(void)
  * closes; with reply NULL it says nothing and keeps the connection.
  */
 struct script {
+	char dir[64];
 	char path[108];
 	const char *reply;
 	size_t len;
@@ -263,13 +279,13 @@ static inline void
 script_start(struct script *s, const char *reply, size_t len)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	static int count;
 
 	memset(s, 0, sizeof(*s));
 	s->reply = reply;
 	s->len = len;
-	snprintf(s->path, sizeof(s->path), "/tmp/reprise-test-%d-%d.sock",
-	    (int)getpid(), count++);
+	snprintf(s->dir, sizeof(s->dir), "/tmp/reprise-test-XXXXXX");
+	assert_non_null(mkdtemp(s->dir));
+	snprintf(s->path, sizeof(s->path), "%s/sock", s->dir);
 	snprintf(a.sun_path, sizeof(a.sun_path), "%s", s->path);
 	s->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(s->listener, (struct sockaddr *)&a, sizeof(a)),
@@ -289,6 +305,7 @@ script_stop(struct script *s)
 	for (i = 0; i < s->n_kept; i++)
 		close(s->kept[i]);
 	unlink(s->path);
+	rmdir(s->dir);
 }
 
 #endif

@@ -12,8 +12,9 @@
 #include "memcached_rig.h"
 
 enum {
-	TIMEOUT_MS = 2000, /* generous: a busy machine is no failure */
+	TIMEOUT_MS = PATIENCE_MS, /* a busy machine is no failure */
 	SHORT_MS = 60,     /* for servers that never answer */
+	STALL_MS = 50,     /* for one that is stopped now and then */
 	NEVER_MS = 600 * 1000
 };
 
@@ -276,21 +277,22 @@ test_a_server_that_is_not_there_is_down_until_it_is(void **state)
 static void
 test_a_server_that_hangs_is_left_alone_until_it_goes_on(void **state)
 {
-	struct store *s;
+	struct store *s, *patient;
 	struct rig r;
 	int i;
 
 	(void)state;
 	rig_open(&r, 1);
 	s = open_store(r.servers[0].path, 2, SHORT_MS, 20);
-	await_answer(s, "a");
-	assert_int_equal(set_one(s, "a", "x"), STORE_OK);
+	patient = open_store(r.servers[0].path, 1, TIMEOUT_MS, NEVER_MS);
+	assert_int_equal(set_one(patient, "a", "x"), STORE_OK);
+	await_result(s, "a", "x", STORE_OK);
 	server_signal(&r.servers[0], SIGSTOP);
 	for (i = 0; i < 20; i++)
 		assert_int_equal(get_one(s, "a", ""), STORE_DOWN);
 	server_signal(&r.servers[0], SIGCONT);
-	await_answer(s, "b");
-	assert_int_equal(get_one(s, "a", "x"), STORE_OK);
+	await_result(s, "a", "x", STORE_OK);
+	store_free(patient);
 	store_free(s);
 	rig_close(&r);
 }
@@ -556,7 +558,7 @@ test_no_thread_ever_sees_a_wrong_value(void **state)
 
 	(void)state;
 	rig_open(&r, 1);
-	s = open_store(r.servers[0].path, 4, 5, 1);
+	s = open_store(r.servers[0].path, 4, STALL_MS, 1);
 	memset(workers, 0, sizeof(workers));
 	for (i = 0; i < N; i++) {
 		workers[i].store = s;
@@ -567,15 +569,13 @@ test_no_thread_ever_sees_a_wrong_value(void **state)
 	}
 	for (i = 0; i < 40; i++) {
 		server_signal(&r.servers[0], SIGSTOP);
-		nap();
-		nap();
-		nap();
+		await_result(s, "probe", "", STORE_DOWN);
 		server_signal(&r.servers[0], SIGCONT);
 		if (i % 10 == 9) {
 			server_kill(&r.servers[0]);
 			server_start(&r.servers[0]);
 		}
-		await_answer(s, "probe");
+		await_result(s, "probe", "", STORE_ABSENT);
 	}
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	for (i = 0; i < N; i++) {
