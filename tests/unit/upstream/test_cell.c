@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -360,7 +361,7 @@ rush(struct crowd *c)
 	struct cell_pass pass;
 
 	while (!c->go)
-		continue;
+		sched_yield();
 	if (!cell_enter(&c->cell, start_ms + REST_MS, &pass))
 		return;
 	c->entered++;

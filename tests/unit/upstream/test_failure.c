@@ -2,6 +2,9 @@
 #include "collect.h"
 #include "script.h"
 
+#include "base/clock.h"
+
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +15,11 @@
 #define HALF "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nok"
 #define HEAD_ONLY "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"
 
-enum { SHORT_MS = 100 };
+enum {
+	SHORT_MS = 100,
+	/* Half of what perform.c does not watch a readable descriptor for. */
+	REST_MS = 50
+};
 
 struct fixture {
 	struct script *script;
@@ -96,6 +103,21 @@ test_idle_timeout(void **state)
 	script_free(f.script);
 }
 
+/* Until nothing more fits in a listener's queue of the least length. */
+static void
+await_full(int listener)
+{
+	struct tcp_info info = {.tcpi_unacked = 0};
+	socklen_t len = sizeof(info);
+
+	/* Of a listener, this counts who waits to be accepted. */
+	while (info.tcpi_unacked == 0) {
+		assert_int_equal(getsockopt(listener, IPPROTO_TCP, TCP_INFO,
+		    &info, &len), 0);
+		sched_yield();
+	}
+}
+
 /* A listener whose queue is full drops what would connect. */
 static void
 test_connect_timeout(void **state)
@@ -116,6 +138,7 @@ test_connect_timeout(void **state)
 		fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 		(void)connect(fds[i], (struct sockaddr *)&addr, len);
 	}
+	await_full(listener);
 	snprintf(url, sizeof(url), "http://127.0.0.1:%u",
 	    ntohs(addr.sin_port));
 	collect_init(&c, url);
@@ -215,6 +238,7 @@ static void
 test_unread_descriptor_does_not_spin(void **state)
 {
 	struct script_step step = {.bytes = OK};
+	int64_t begun_us = clock_steady_us();
 	int watched[2];
 	struct fixture f;
 
@@ -227,7 +251,10 @@ test_unread_descriptor_does_not_spin(void **state)
 	f.c.request.watch_fd = watched[0];
 	close(watched[1]);
 	assert_int_equal(collect_run(&f.c, f.pool), 0);
-	assert_in_range(f.c.idles, 3, 5);
+	assert_true(f.c.idles >= 3);
+	/* As seldom as promised, however long the answer took. */
+	assert_true((f.c.idles - 1) * REST_MS * INT64_C(1000) <=
+	    clock_steady_us() - begun_us);
 	finish(&f);
 	script_free(f.script);
 	close(watched[0]);
@@ -369,7 +396,8 @@ test_useless_configuration(void **state)
 		{"http://user:secret@127.0.0.1:1", NULL, ERR_CONFIG},
 		{"ftp://127.0.0.1:1", NULL, ERR_CONFIG},
 		{"file:///etc/passwd", NULL, ERR_CONFIG},
-		{"http://no-such-host.invalid", NULL, ERR_UPSTREAM_CONNECT},
+		/* A name that no name server need be asked for. */
+		{"http://no..host", NULL, ERR_UPSTREAM_CONNECT},
 	};
 	struct upstream_pool *pool = upstream_pool_new();
 	struct collect c;
