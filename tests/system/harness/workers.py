@@ -4,7 +4,7 @@ import os
 import signal
 import time
 
-from .process import Process, kill, wait_until
+from .process import Process, wait_until
 
 
 # How long a worker has to live for its death not to count towards the end
@@ -61,9 +61,3 @@ class Pool:
 
     def pids(self):
         return self.workspace.pids()
-
-    def kill_one(self):
-        """SIGKILL a worker; returns its pid."""
-        pid = self.pids()[0]
-        kill(pid)
-        return pid
