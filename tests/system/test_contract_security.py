@@ -122,19 +122,19 @@ def test_encoded_line_ends_in_a_target_stay_encoded(nginx, query):
     assert "x-injected" not in headers and "set-cookie" not in headers
 
 
-def test_records_cannot_be_forged(site, prompt):
+def test_records_cannot_be_forged(own_memcached, demo, prompt):
     """What a caller writes is quoted: one request, one line of JSON."""
-    before = len(site.records.all())
-    response = site.chat(prompt, model='demo"\n{"x":1}\u2028')
-    record = site.record(response)
-    assert record["model"] == 'demo"\n{"x":1}\u2028'
-    path = '/v1/models/"x"'
-    other = site.record(site.request("GET", path))
-    assert other["path"] in (path, path.replace('"', "%22"))
-    assert len(site.records.wait(2, before)) == 2
-    with open(site.workspace.access_log) as f:
-        for line in f:
-            json.loads(line)
+    with Site(memcached=own_memcached, demo=demo) as site:
+        response = site.chat(prompt, model='demo"\n{"x":1}\u2028')
+        record = site.record(response)
+        assert record["model"] == 'demo"\n{"x":1}\u2028'
+        path = '/v1/models/"x"'
+        other = site.record(site.request("GET", path))
+        assert other["path"] in (path, path.replace('"', "%22"))
+        assert len(site.records.all()) == 2
+        with open(site.workspace.access_log) as f:
+            for line in f:
+                json.loads(line)
 
 
 def test_the_environment_is_not_the_callers(site):
