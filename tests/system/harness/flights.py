@@ -2,8 +2,10 @@
 
 import contextlib
 import re
+import time
+import urllib.parse
 
-from .process import wait_until
+from .crowd import PATIENCE
 from .servers import LighttpdPool
 from .site import Site
 
@@ -18,17 +20,68 @@ def assert_live(*responses):
         assert response.header("Cache-Status") == COLLAPSED
 
 
-def in_air(site):
-    """How many requests its workers have begun and not ended."""
-    text = site.request("GET", "/-/metrics").body.decode()
-    begun = re.findall(r"(?m)^reprise_requests_started_total (\d+)", text)
-    ended = re.findall(r"(?m)^reprise_requests_total\{.*\} (\d+)", text)
-    return int(begun[0]) - sum(map(int, ended)) - 1  # less this one
-
-
 def polls(memcached):
     with memcached.connect() as m:
         return int(m.stat("cmd_get"))
+
+
+ASKED = re.compile(r" type=item_(get|store) key=(\S+) .*\bcfd=(\d+)")
+
+
+class Asked:
+    """What memcached says that it is asked (its doc/protocol.txt, watch)."""
+
+    def __init__(self, log):
+        self.log = log
+        self.rows = {}     # by connection: (what, name), in order
+        self.lock = None   # the one that was found to be somebody's
+
+    def read(self):
+        """The next thing: (what, name), or None."""
+        line = urllib.parse.unquote(self.log.file.readline().decode())
+        found = ASKED.search(line)
+        if not found:
+            return None
+        what = found.group(1, 2)
+        self.rows.setdefault(found.group(3), []).append(what)
+        if what[1].endswith(":lock") and "status=not_stored" in line:
+            self.lock = what[1]
+        return what
+
+    def looks(self):
+        """
+        How often somebody who does not lead has learned who does. Reading
+        the lock is also part of setting it, and of what leaders ask now
+        and then, together with what somebody needs.
+        """
+        return sum(one == ("get", self.lock) and
+                   two != ("store", self.lock) and
+                   not two[1].endswith(":need")
+                   for row in self.rows.values()
+                   for one, two in zip(row, row[1:] + [("", "")]))
+
+
+@contextlib.contextmanager
+def joining(memcached, count):
+    """
+    Within, so many requests are sent that are to follow one that leads;
+    left when each of them knows who that is, and they have asked for news
+    of it since. Whatever becomes of it now, they do not miss it.
+    """
+    end = time.monotonic() + PATIENCE
+    news = 0
+    with memcached.connect() as log:
+        assert log.line("watch fetchers mutations") == "OK"
+        yield
+        asked = Asked(log)
+        while news < 3 * count:
+            assert time.monotonic() < end, "%d of %d requests follow" % (
+                asked.looks(), count)
+            what = asked.read()
+            if asked.looks() < count:
+                news = 0
+            elif what and what[0] == "get" and what[1].endswith(":state"):
+                news += 1
 
 
 class Pair(contextlib.ExitStack):
@@ -77,19 +130,9 @@ class Pair(contextlib.ExitStack):
                 for _ in range(count)]
 
     def waiting(self, crowd, fmt, question, stream=True, count=3, **more):
-        """
-        As follow; returned when they all follow. Nothing tells so before
-        there is a body: that workers have them, and that memcached has
-        been asked for news many times since, is as near as one can get.
-        """
-        before = in_air(self.far)
-        out = self.follow(crowd, fmt, question, stream, count, **more)
-        wait_until(lambda: in_air(self.far) == before + count,
-                   what="%d requests in the air" % count)
-        asked = polls(self.memcached) + 20 * count
-        wait_until(lambda: polls(self.memcached) > asked,
-                   what="followers to ask for news")
-        return out
+        """As follow; returned when they all follow."""
+        with joining(self.memcached, count):
+            return self.follow(crowd, fmt, question, stream, count, **more)
 
     def join(self, crowd, fmt, question, call, pieces):
         """Others in a stream before its head, or after so many pieces."""

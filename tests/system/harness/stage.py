@@ -127,6 +127,14 @@ class Call:
         """Answer with that status and body."""
         self.head(status, headers, len(body)).send(body).end()
 
+    def garble(self):
+        """
+        Fail before a head. (Where nothing at all is said, libcurl asks
+        again if the connection had been used before.)
+        """
+        self.put(b"\x16\x03\x01 this is no HTTP \r\n\r\n")
+        self.cut()
+
     def cut(self):
         """Close the connection where it stands."""
         self.handler.close_connection = True
