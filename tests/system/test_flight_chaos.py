@@ -7,6 +7,7 @@ place shows.
     FLIGHT_SEED=1 FLIGHT_ROUNDS=500 pytest -x tests/system/test_flight_chaos.py
 """
 
+import contextlib
 import os
 import random
 import re
@@ -17,12 +18,22 @@ import pytest
 
 from harness import MARK, MODES, Memcached, Pair, wait_until
 from harness.crowd import Crowd
+from harness.process import kill
 from harness.workers import is_grown_up
 
 FIRST = int(os.environ.get("FLIGHT_SEED", "1"))
 ROUNDS = int(os.environ.get("FLIGHT_ROUNDS", "10"))
-OPTIONS = {"flight.lease": "1s", "cache.timeout": "100ms",
+# The lease and the time-out are shorter than the longest stops below, and
+# longer than a machine that is busy holds a process up.
+OPTIONS = {"flight.lease": "3s", "cache.timeout": "2s",
            "cache.retry": "100ms", "cache.chunk": "4K"}
+STOPS_S = [0.3, 1.2, 4.0]
+STORE_STOPS_S = [0.05, 0.5, 3.0]
+# Longer than all that one request may have to wait for.
+PATIENCE_S = 90
+# How a worker tells that it leaves memcached alone, and that it does no more.
+AWAY = re.compile(r"(?m)^reprise\[(\d+)\]: memcached \S+ does not answer")
+BACK = re.compile(r"(?m)^reprise\[(\d+)\]: memcached \S+ answers again")
 # Embeddings are put together from entries of several calls.
 KINDS = [(f, stream) for f, stream in MODES if f.exact]
 UNSTORABLE = [{"fault": "error-event"}, {"fault": "cut"}, {"fault": "half"},
@@ -146,7 +157,7 @@ class Round:
         if old:
             self.lead_lost += 1
             self.killed += 1
-            os.kill(self.rnd.choice(old), signal.SIGKILL)
+            kill(self.rnd.choice(old))
 
     def stop(self):
         pids = [p for p in self.victims() if p not in self.stopped]
@@ -155,16 +166,14 @@ class Round:
             self.lead_lost += 1
             self.stopped.append(pid)
             os.kill(pid, signal.SIGSTOP)
-            self.crowd.at(self.rnd.choice([0.3, 1.2, 2.5]),
+            self.crowd.at(self.rnd.choice(STOPS_S),
                           lambda: self.go_on(pid))
 
     def go_on(self, pid):
         if pid in self.stopped:
             self.stopped.remove(pid)
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
-            except ProcessLookupError:
-                pass
 
     def store_restart(self):
         self.store_lost = True
@@ -173,7 +182,7 @@ class Round:
     def store_stop(self):
         self.store_lost = True
         self.pair.memcached.stop()
-        self.crowd.at(self.rnd.choice([0.05, 0.5, 1.5]),
+        self.crowd.at(self.rnd.choice(STORE_STOPS_S),
                       self.pair.memcached.cont)
 
     def store_flush(self):
@@ -206,11 +215,23 @@ class Round:
     def settle(self):
         """Every worker uses memcached, whatever befell it before."""
         for n, site in enumerate((self.pair.near, self.pair.far)):
-            fill = "fill %d" % n
-            row = []
-            wait_until(lambda: row.append(site.chat(fill).header(
-                "X-Cache")) or row[-12:] == ["HIT (exact)"] * 12,
-                what="every worker to use the cache")
+            wait_until(lambda: self.fill(site, "fill %d" % n) and
+                       not self.cut_off(site),
+                       what="every worker to use the cache")
+
+    def fill(self, site, what):
+        """Many at a time, for all workers; whether the last one was a hit."""
+        asked = [site.send_chat(what) for _ in range(16)]
+        return [x.head().finish() for x in asked][-1].header(
+            "X-Cache") == "HIT (exact)"
+
+    def cut_off(self, site):
+        """The workers that leave memcached alone."""
+        with open(site.workspace.path("var", "pool.log")) as f:
+            said = f.read()
+        away, back = AWAY.findall(said), BACK.findall(said)
+        return [pid for pid in map(str, site.pids())
+                if away.count(pid) > back.count(pid)]
 
     def run(self):
         rnd = self.rnd
@@ -233,7 +254,7 @@ class Round:
                 self.crowd.at(rnd.random() * 2.5, lambda: self.disturb(
                     self.rnd.choice(actions)))
             try:
-                self.crowd.finish()
+                self.crowd.finish(PATIENCE_S)
             finally:
                 self.calm()
 
