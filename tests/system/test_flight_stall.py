@@ -11,7 +11,7 @@ from harness.stale import Kept
 
 CHAT = FORMATS[0]
 STREAMING = [f for f in FORMATS if f.streams]
-SHORT = {"cache.timeout": "100ms", "cache.retry": "100ms"}
+SHORT = {"cache.timeout": "1s", "cache.retry": "100ms"}
 
 
 def warm(pair, stage):
@@ -46,7 +46,7 @@ def patient(pools, stage):
 @pytest.fixture
 def brisk(memcached, theatre, stage, demo):
     with Pair(memcached, theatre, demo, {
-            "flight.lease": "1s", "cache.stale_if_error": "1h",
+            "flight.lease": "3s", "cache.stale_if_error": "1h",
             **SHORT}) as p:
         warm(p, stage)
         yield p
@@ -96,7 +96,7 @@ def test_an_upstream_fails_meanwhile(patient, stage, crowd, question):
     others = patient.waiting(crowd, CHAT, question)
     patient.memcached.stop()
     try:
-        call.cut()
+        call.garble()
         crowd.until(lambda: lead.ended, "the end of the one that leads")
     finally:
         patient.memcached.cont()
