@@ -7,24 +7,33 @@ from harness import Site
 BEAT = b": heartbeat\n\n"
 
 
+# Of the model that a Stage plays; the demo upstream has its own times.
+STAGED = {"model": "staged"}
+
+
 @pytest.fixture(scope="module")
-def site(memcached, demo):
-    with Site(memcached=memcached, demo=demo,
-              options={"server.heartbeat": "50ms"}) as s:
+def site(memcached, demo, theatre):
+    options = {"server.heartbeat": "50ms", "upstream openai.models": "demo*",
+               "upstream staged.url": theatre.url,
+               "upstream staged.models": "staged"}
+    with Site(memcached=memcached, demo=demo, options=options) as s:
         yield s
 
 
-def test_a_silent_stream_beats_between_events(site, prompt):
-    slow = {"first": 400, "gap": 200, "words": 4}
-    first = site.chat(prompt, demo=slow)
-    assert first.clean
-    assert first.body.count(BEAT) > 3
+def test_a_silent_stream_beats_between_events(site, stage, prompt):
+    first = site.send_chat(prompt, **STAGED)
+    call = stage.next().head()
+    first.head().read_until(BEAT * 2)
+    for piece in call.answer().pieces[:2]:
+        call.say(1)
+        first.read_until(piece + BEAT * 2)
+    call.play()
+    assert first.finish().clean
     # Taken out, the upstream's bytes remain: no event was split.
-    upstream = site.direct(prompt, demo={"words": 4}).body
-    assert first.body.replace(BEAT, b"") == upstream
-    hit = site.chat(prompt)
+    assert first.body.replace(BEAT, b"") == call.full
+    hit = site.chat(prompt, **STAGED)
     assert hit.header("X-Cache") == "HIT (exact)"
-    assert hit.body == upstream
+    assert hit.body == call.full
 
 
 def test_no_beat_inside_an_event(site, prompt):
@@ -42,15 +51,16 @@ def test_json_never_beats(site, prompt):
         prompt, stream=False, demo={"words": 20}).body
 
 
-def test_a_stream_of_known_length_arrives_whole(site, prompt):
+def test_a_stream_of_known_length_arrives_whole(site, stage, prompt):
     # The comments make it longer than the upstream said.
-    slow = {"first": 400, "gap": 200, "words": 4, "length": 1}
-    first = site.chat(prompt, demo=slow)
-    assert first.clean
-    assert BEAT in first.body
-    upstream = site.direct(prompt, demo={"words": 4}).body
-    assert first.body.replace(BEAT, b"") == upstream
-    assert site.chat(prompt).body == upstream
+    first = site.send_chat(prompt, **STAGED)
+    call = stage.next()
+    call.head(length=len(call.full)).say(1)
+    first.head().read_until(BEAT)
+    call.play()
+    assert first.finish().clean
+    assert first.body.replace(BEAT, b"") == call.full
+    assert site.chat(prompt, **STAGED).body == call.full
 
 
 def test_a_head_waits_no_longer_than_a_beat(memcached, demo, stage, question):
