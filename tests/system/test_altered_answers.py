@@ -27,10 +27,17 @@ def site(memcached, double):
         yield s
 
 
+# Of the model that a Stage plays; the demo upstream has its own times.
+STAGED = {"model": "staged"}
+
+
 @pytest.fixture(scope="module")
-def asking(memcached, demo):
-    with Site(memcached=memcached, demo=demo,
-              options={"usage.ask": "on", "server.heartbeat": "50ms"}) as s:
+def asking(memcached, demo, theatre):
+    options = {"usage.ask": "on", "server.heartbeat": "50ms",
+               "upstream openai.models": "demo*",
+               "upstream staged.url": theatre.url,
+               "upstream staged.models": "staged"}
+    with Site(memcached=memcached, demo=demo, options=options) as s:
         yield s
 
 
@@ -118,29 +125,50 @@ def test_no_half_of_the_usage_when_the_upstream_breaks_off(
     assert site.record(response)["not_stored"] == "broken"
 
 
-@pytest.mark.parametrize("knobs", [
-    {"gap": 40, "words": 20}, {"split": 100, "gap": 20, "words": 2},
-    {"length": 1, "gap": 40, "words": 20}], ids=str)
-def test_usage_is_taken_out_for_clients_that_leave(asking, prompt, knobs):
-    stream = asking.send_ask(CHAT, prompt, True, knobs).head()
-    stream.read_until(b"\n\n")
+@pytest.mark.parametrize("split, has_length", [
+    (None, False), (100, False), (None, True)])
+def test_usage_is_taken_out_for_clients_that_leave(asking, stage, prompt,
+                                                   split, has_length):
+    # More than a server would take without noticing that nobody reads it.
+    stream = asking.send_ask(CHAT, prompt, True, {
+        "bytes": 3000000, "random": 1}, **STAGED)
+    call = stage.next()
+    call.head(length=len(call.full) if has_length else None).say(1)
+    stream.head().read_until(b"\n\n")
     stream.close()
-    record = asking.records.of(stream.header("X-Request-Id"))
+    rest = call.full[len(call.sent):]
+    call.send(rest[:-20000])
+    for i in range(len(rest) - 20000, len(rest), split or 20000):
+        call.send(rest[i:i + (split or 20000)])
+    call.end()
+    record = asking.record(stream)
     assert record["aborted"] and record["not_stored"] is None
     assert record["tokens_spent"] > 0
-    hit = asking.ask(CHAT, prompt, True)
+    hit = asking.ask(CHAT, prompt, True, **STAGED)
     assert hit.header("X-Cache") == "HIT (exact)"
     assert all(json.loads(e)["choices"]
                for e in sse_events(hit.body)[:-1])
     assert sse_events(hit.body)[-1] == b"[DONE]"
 
 
-def test_heartbeats_stand_between_events(asking, prompt):
+def test_heartbeats_stand_between_events(asking, stage, prompt):
+    miss = asking.send_ask(CHAT, prompt, True, **STAGED)
+    call = stage.next().head().say(1)
+    miss.head().read_until(BEAT)
+    call.play()
+    miss.finish()
+    hit = asking.ask(CHAT, prompt, True, **STAGED)
+    assert hit.header("X-Cache") == "HIT (exact)"
+    assert BEAT not in hit.body
+    assert miss.body.replace(BEAT, b"") == hit.body
+
+
+def test_no_heartbeat_stands_in_an_event(asking, prompt):
+    # Each event comes in pieces, with silence between them.
     knobs = {"split": 100, "gap": 120, "words": 2}
     miss = asking.ask(CHAT, prompt, True, knobs)
     hit = asking.ask(CHAT, prompt, True)
     assert hit.header("X-Cache") == "HIT (exact)"
-    assert BEAT in miss.body and BEAT not in hit.body
     assert miss.body.replace(BEAT, b"") == hit.body
 
 
