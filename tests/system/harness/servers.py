@@ -112,6 +112,8 @@ worker_processes 1;
 events { }
 http {
 	access_log off;
+	# For clients that read late, while others are served slowly.
+	send_timeout 10m;
 	client_body_temp_path %(dir)s/run/body;
 	fastcgi_temp_path %(dir)s/run/fastcgi;
 	proxy_temp_path %(dir)s/run/proxy;
