@@ -101,6 +101,7 @@ http {
 			proxy_set_header Connection "";
 			proxy_buffering off;
 			proxy_request_buffering off;
+			proxy_read_timeout 10m;
 		}
 	}
 	server {
