@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 enum { HEAD_MAX = 1024 * 1024, READ_SIZE = 64 * 1024, LINE_MAX_BYTES = 4096 };
-enum { LINGER_MS = 1000 };
+enum { LINGER_MS = 10 * 1000 };
 
 void
 demo_conn_init(struct demo_conn *conn, int fd)

@@ -157,7 +157,7 @@ def test_many_at_once(site):
     pool = [text() for _ in range(30)]
     vectors = {i: json.loads(direct(site, i).body)["data"][0]["embedding"]
                for i in pool}
-    wrong = []
+    wrong, ended = [], []
 
     def work(seed):
         rng = random.Random(seed)
@@ -167,11 +167,12 @@ def test_many_at_once(site):
             got = [e["embedding"] for e in answer["data"]]
             if got != [vectors[i] for i in inputs]:
                 wrong.append((seed, inputs))
+        ended.append(seed)
 
     threads = [threading.Thread(target=work, args=(s,)) for s in range(8)]
     for t in threads:
         t.start()
     for t in threads:
         t.join()
-    assert not wrong
+    assert not wrong and sorted(ended) == list(range(8))
     assert_hit(embed(site, pool))
