@@ -16,6 +16,7 @@ from harness import Site, sse_events, wait_until
 SECONDS = float(os.environ.get("SOAK_SECONDS", "60"))
 SEED = int(os.environ.get("SOAK_SEED", "1"))
 CLIENTS = 12
+WARM = 1500  # requests after which what is kept for reuse has its size
 BROKEN = ["cut", "half", "drop", "reset", "no-finish", "close-early",
           "garbage", "error-body", "bad-json", "empty"]
 BROKEN_STREAMS = BROKEN + ["no-done", "error-event", "error-done",
@@ -43,18 +44,21 @@ class Clients:
         self.outcomes = collections.Counter()
         self.ids = []
 
-    def run(self, seconds):
+    def run(self, seconds, at_least=0):
+        """For so long, and until so many requests were made."""
         end = time.monotonic() + seconds
-        threads = [threading.Thread(target=self.client, args=(n, end))
+        threads = [threading.Thread(target=self.client,
+                                    args=(n, end, at_least))
                    for n in range(CLIENTS)]
         for t in threads:
             t.start()
         for t in threads:
             t.join()
 
-    def client(self, n, end):
+    def client(self, n, end, at_least):
         rnd = random.Random("%d/%d" % (self.seed, n))
-        while time.monotonic() < end and not self.faults:
+        while not self.faults and (time.monotonic() < end or
+                                   len(self.ids) < at_least):
             try:
                 self.one(rnd)
             except Exception as e:  # shown by the test
@@ -118,9 +122,13 @@ class Clients:
 
 
 @pytest.fixture
-def site(memcached, demo):
+def site(memcached, demo, monkeypatch):
+    # What a sanitizer keeps of freed memory, to see who still uses it, is
+    # no leak.
+    monkeypatch.setenv("ASAN_OPTIONS", os.environ.get("ASAN_OPTIONS", "") +
+                       ":quarantine_size_mb=8")
     with Site(memcached=memcached, demo=demo,
-              options={"cache.ttl": "5s"}) as s:
+              options={"cache.ttl": "5s", "flight.lease": "30s"}) as s:
         yield s
 
 
@@ -133,7 +141,7 @@ def settled(site):
 
 def test_soak(site):
     warm = Clients(site, SEED)
-    warm.run(SECONDS / 4)
+    warm.run(SECONDS / 4, WARM)
     assert warm.faults == []
     pids = site.pids()
     fds_before, kb_before = settled(site)
