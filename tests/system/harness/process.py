@@ -14,10 +14,11 @@ def wait_until(condition, timeout=20.0, what="condition"):
     """The first true value of condition(), or an AssertionError."""
     end = time.monotonic() + timeout
     while True:
+        late = time.monotonic() > end  # before the look: that is the last
         value = condition()
         if value:
             return value
-        if time.monotonic() > end:
+        if late:
             raise AssertionError("timed out waiting for " + what)
         time.sleep(0.01)
 
