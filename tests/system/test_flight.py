@@ -254,10 +254,14 @@ def test_a_stream_that_breaks_off_does_so_for_all(pair, stage, crowd,
                          ids=["length", "chunked"])
 def test_json_that_breaks_off_does_so_for_all(pair, stage, crowd, question,
                                               length):
-    """Visibly: by an error, or by a cut."""
+    """
+    Visibly: by an error, or by a cut. (lighttpd does not show one of which
+    it learns together with the head.)
+    """
     lead, call = pair.lead(crowd, CHAT, question, False)
     pair.waiting(crowd, CHAT, question, False)
     call.head(length=len(call.full) if length else None).say(1)
+    crowd.until(lambda: lead.body == call.sent, "the first half")
     call.cut()
     for member in crowd.finish():
         assert member.status >= 500 or not member.clean

@@ -233,14 +233,20 @@ def test_a_leader_whose_client_pauses(small, stage, crowd, question):
 
 def test_its_client_leaves_while_much_is_kept_for_it(small, stage, crowd,
                                                      question):
-    go = threading.Event()
+    go, left = threading.Event(), threading.Event()
 
     def script(call):
         call.head()
         go.wait()
         for piece in LONG:
+            if left.is_set():
+                break
             call.send(piece)
         call.play()
+
+    def leave():
+        lead.close()
+        left.set()
 
     stage.script = script
     name = "left-" + uuid.uuid4().hex
@@ -248,7 +254,7 @@ def test_its_client_leaves_while_much_is_kept_for_it(small, stage, crowd,
                                headers={"X-Request-Id": name})
     crowd.until(lambda: stage.calls, "the call")
     others = small.waiting(crowd, CHAT, question, count=2)
-    crowd.at(2.0, lead.close)
+    crowd.at(2.0, leave)
     go.set()
     crowd.finish()
     call = stage.calls[0]

@@ -6,7 +6,7 @@ import selectors
 import time
 
 # How long any one thing that a test awaits may take.
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 class Crowd:
