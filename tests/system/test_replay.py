@@ -341,7 +341,7 @@ def test_a_replay_ends_when_its_client_leaves(server, memcached, demo,
 
 # Of nginx, which takes no more than its client does. More than all the
 # sockets on the way hold, and most of it due before it can be sent.
-LONG = {"bytes": 24000000, "random": 1}
+LONG = {"bytes": 12000000, "random": 1}
 
 
 @pytest.mark.parametrize("pace", ["1000000/s", "recorded"])
