@@ -55,7 +55,9 @@ def install(memcached, own_demo, ca):
     """
     with contextlib.ExitStack() as stack:
         def start(tls, ca_file=ca.file):
-            options = {"server.threads": 64, "upstream openai.url": tls.url}
+            options = {"server.threads": 64, "upstream openai.url": tls.url,
+                       # Handshakes of a crowd take their time.
+                       "upstream openai.connect_timeout": "2m"}
             if ca_file:
                 options["upstream openai.ca_file"] = ca_file
             return stack.enter_context(Site(
