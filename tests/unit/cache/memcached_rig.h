@@ -64,14 +64,15 @@ rig_connect(const char *path)
 }
 
 static inline void
-rig_await(const char *path)
+rig_await(const struct rig_server *s)
 {
 	int64_t until = clock_steady_us() + (int64_t)PATIENCE_MS * 1000;
 	int fd;
 
-	while ((fd = rig_connect(path)) == -1) {
-		if (clock_steady_us() > until)
-			fail_msg("memcached does not listen on %s", path);
+	while ((fd = rig_connect(s->path)) == -1) {
+		if (clock_steady_us() > until ||
+		    waitpid(s->pid, NULL, WNOHANG) != 0)
+			fail_msg("memcached does not listen on %s", s->path);
 		nap();
 	}
 	close(fd);
@@ -89,7 +90,7 @@ server_start(struct rig_server *s)
 		_exit(127);
 	}
 	assert_true(s->pid > 0);
-	rig_await(s->path);
+	rig_await(s);
 }
 
 static inline void
