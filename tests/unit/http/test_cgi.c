@@ -171,7 +171,7 @@ afterwards(void *arg, bool allowed)
 	if (write(plan->said[1], &s, sizeof(s)) != sizeof(s) ||
 	    write(STDOUT_FILENO, "lost", 4) != 4 ||
 	    read(plan->release[0], &byte, 1) != 1 ||
-	    write(STDERR_FILENO, "said", 4) != 4 ||
+	    write(STDERR_FILENO, "said\n", 5) != 5 ||
 	    write(plan->said[1], &s, sizeof(s)) != sizeof(s))
 		_exit(97);
 }
@@ -409,8 +409,8 @@ a_log_file_hears_what_is_done_afterwards(void **state)
 	begin_afterwards(&plan, fileno(log));
 	assert_int_equal(write(plan.release[1], "x", 1), 1);
 	end_afterwards(&plan, true);
-	assert_int_equal(pread(fileno(log), text, sizeof(text), 0), 4);
-	assert_string_equal(text, "said");
+	assert_int_equal(pread(fileno(log), text, sizeof(text), 0), 5);
+	assert_string_equal(text, "said\n");
 	fclose(log);
 }
 
