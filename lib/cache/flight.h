@@ -127,10 +127,11 @@ void flight_lead_tick(struct flight *f, const char *kept, size_t kept_len);
 
 /*
  * Whether anybody has followed within the last 0.8 s or so. Asks the store
- * at every call. Where a follower once was it takes up to a second until
- * this is false. A follower that does not poll for so long is not seen.
- * After false, who comes new begins with nothing of the answer until this is
- * true, or the flight has ended: so the leader may well give it up.
+ * at every call. Where a follower once was it takes up to a second of calls
+ * every FLIGHT_TICK_MS until this is false. A follower that does not poll for
+ * so long is not seen. After false, who comes new begins with nothing of the
+ * answer until this is true, or the flight has ended: so the leader may well
+ * give it up.
  */
 bool flight_lead_followed(struct flight *f);
 

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 
 enum {
-	FOLLOWED_US = 800 * 1000 /* who follows renews more often */
+	FOLLOWED_US = 800 * 1000, /* who follows renews more often */
+	GAP_US = 250 * 1000       /* between looks, counted as watching */
 };
 
 /* The number that followers renew. Whether there is one. */
@@ -24,18 +25,26 @@ read_joined(struct flight *f, uint64_t *number, bool *down)
 	return read;
 }
 
+/*
+ * Of a long time without a look little counts: where the whole machine stood
+ * still, so did those who follow.
+ */
 static bool
 is_followed(struct flight *f)
 {
 	struct flight_joined *j = &f->lead.joined;
 	int64_t now_us = f->clock->steady_us();
+	int64_t gap_us = now_us - f->lead.looked_us;
 	bool read, down;
 	uint64_t number = 0;
 
 	read = read_joined(f, &number, &down);
+	f->lead.looked_us = f->clock->steady_us();
 	/* What is lost, or not to be read, is renewed within that time. */
 	if (read ? !j->known || number != j->number : down && !j->known)
 		*j = (struct flight_joined){true, number, now_us};
+	else if (gap_us > GAP_US)
+		j->since_us += gap_us - GAP_US;
 	return j->known && now_us - j->since_us <= FOLLOWED_US;
 }
 

@@ -53,6 +53,7 @@ struct flight_lead {
 	int64_t published_us, checked_us;
 	int64_t retry_us;    /* leave the store alone until then */
 	struct flight_joined joined;
+	int64_t looked_us;   /* when the last look for that ended */
 };
 
 struct flight_watch;

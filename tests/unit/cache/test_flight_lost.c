@@ -255,6 +255,36 @@ test_followers_are_not_forgotten(void **state)
 	pair_close(&p);
 }
 
+/* Asked every tick for a second: what is said at its end. */
+static bool
+followed_for_a_second(struct flight *leader)
+{
+	bool followed = true;
+	int i;
+
+	for (i = 0; i < 1000 / FLIGHT_TICK_MS; i++) {
+		pass_ms(FLIGHT_TICK_MS);
+		followed = flight_lead_followed(leader);
+	}
+	return followed;
+}
+
+/* Where a machine stood still, those who follow did so, too. */
+static void
+test_standing_still_is_not_being_left(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	pair_open(&p);
+	run_flight(p.leader, NULL, 0, &p.got, p.follower, 100);
+	assert_true(flight_lead_followed(p.leader));
+	pass_ms(3000);
+	assert_true(flight_lead_followed(p.leader));
+	assert_false(followed_for_a_second(p.leader));
+	pair_close(&p);
+}
+
 /* Asked for the first time while the store stalls: it is not known. */
 static void
 test_followers_are_not_denied_unasked(void **state)
@@ -265,8 +295,7 @@ test_followers_are_not_denied_unasked(void **state)
 	pair_open(&p);
 	store_stalls(&p.r, INT32_MAX, false);
 	assert_true(flight_lead_followed(p.leader));
-	pass_ms(1000);
-	assert_false(flight_lead_followed(p.leader));
+	assert_false(followed_for_a_second(p.leader));
 	store_is_back(&p.r);
 	assert_true(flight_lead_followed(p.leader));
 	pair_close(&p);
@@ -388,6 +417,7 @@ main(void)
 	    cmocka_unit_test(test_an_end_that_was_told_is_told_once),
 	    cmocka_unit_test(test_a_lock_is_let_go_when_the_store_is_back),
 	    cmocka_unit_test(test_followers_are_not_forgotten),
+	    cmocka_unit_test(test_standing_still_is_not_being_left),
 	    cmocka_unit_test(test_followers_are_not_denied_unasked),
 	    cmocka_unit_test(
 		test_who_comes_as_the_leader_leaves_has_all_or_nothing),
