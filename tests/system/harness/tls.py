@@ -1,6 +1,8 @@
 """A TLS server in front of a model, and a private CA for its certificate."""
 
 import collections
+import contextlib
+import glob
 import http.server
 import os
 import shutil
@@ -60,6 +62,17 @@ class Authority:
                 "-CA", self.file, "-CAkey", self.path("ca.key"),
                 "-days", str(days), "-copy_extensions", "copy")
         return out, self.path(name + ".key")
+
+
+def children(pid):
+    """The processes it has started that have not ended."""
+    found = set()
+    for path in glob.glob("/proc/[0-9]*/stat"):
+        with contextlib.suppress(OSError), open(path) as f:
+            state, parent = f.read().rsplit(")", 1)[1].split()[:2]
+            if int(parent) == pid and state not in "ZX":
+                found.add(path)
+    return found
 
 
 Served = collections.namedtuple(
@@ -153,8 +166,17 @@ http {
         self.process.stop(signal.SIGTERM)
 
     def reload(self):
-        """Let a new process serve; the old one closes what is idle."""
+        """
+        Let a new process serve; the old one closes what is idle, at some
+        moment before reloaded() is true.
+        """
+        self.before_reload = children(self.process.pid)
         self.process.kill(signal.SIGHUP)
+
+    def reloaded(self):
+        """Whether only the new process is left."""
+        now = children(self.process.pid)
+        return len(now) == 1 and now != self.before_reload
 
     def served(self):
         """The requests it has answered, in the order of their ends."""
