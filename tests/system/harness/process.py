@@ -86,20 +86,18 @@ def connects(address):
             return False
 
 
+# What /proc says when a process, or a thread, ends while one looks.
+GONE = (FileNotFoundError, ProcessLookupError)
+
+
 def states(pid):
     """What the threads of a process do, a letter each (proc(5))."""
-    def state(task):
-        with open("/proc/%d/task/%s/stat" % (pid, task)) as f:
-            return f.read().rsplit(")", 1)[1].split()[0]
-    try:
-        tasks = os.listdir("/proc/%d/task" % pid)
-    except FileNotFoundError:
-        return ""
     found = ""
-    for task in tasks:
-        # A thread may end while one looks.
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            found += state(task)
+    with contextlib.suppress(*GONE):
+        for task in os.listdir("/proc/%d/task" % pid):
+            with contextlib.suppress(*GONE):
+                with open("/proc/%d/task/%s/stat" % (pid, task)) as f:
+                    found += f.read().rsplit(")", 1)[1].split()[0]
     return found
 
 

@@ -4,7 +4,7 @@ import os
 import signal
 import time
 
-from .process import Process, wait_until
+from .process import GONE, Process, wait_until
 
 
 # How long a worker has to live for its death not to count towards the end
@@ -21,8 +21,11 @@ def age_s(pid):
 
 
 def is_grown_up(pid):
-    """Whether it may be killed and will be replaced."""
-    return age_s(pid) > CHILDHOOD_S + 0.1
+    """Whether it may be killed and will be replaced; False: or is gone."""
+    try:
+        return age_s(pid) > CHILDHOOD_S + 0.1
+    except GONE:
+        return False
 
 
 class Pool:
