@@ -5,6 +5,7 @@ import json
 import pytest
 
 from harness import Double, FORMATS, Site, sse_events
+from harness.stage import STAGED
 
 CHAT = FORMATS[0]
 ABOUT_BYTES = ["ETag", "Content-MD5", "Digest", "Content-Digest",
@@ -27,16 +28,10 @@ def site(memcached, double):
         yield s
 
 
-# Of the model that a Stage plays; the demo upstream has its own times.
-STAGED = {"model": "staged"}
-
-
 @pytest.fixture(scope="module")
 def asking(memcached, demo, theatre):
     options = {"usage.ask": "on", "server.heartbeat": "50ms",
-               "upstream openai.models": "demo*",
-               "upstream staged.url": theatre.url,
-               "upstream staged.models": "staged"}
+               **theatre.beside("openai")}
     with Site(memcached=memcached, demo=demo, options=options) as s:
         yield s
 

@@ -9,6 +9,7 @@ from harness import (ApacheCgi, ApacheFcgid, ApacheHtaccess, ApacheProxyFcgi,
                      LighttpdPool, LighttpdSpawned, Nginx, Site, sse_events,
                      wait_until)
 from harness.process import kill
+from harness.stage import STAGED
 
 SERVERS = [LighttpdPool, LighttpdSpawned, ApacheProxyFcgi, ApacheFcgid,
            ApacheCgi, Nginx, ApacheHtaccess]
@@ -33,11 +34,8 @@ SILENCE = {
     for server in SERVERS for mount in ("/llm", "/")])
 def site(request, memcached, demo, theatre):
     server, mount = request.param
-    options = {"upstream openai.models": "demo*",
-               "upstream staged.url": theatre.url,
-               "upstream staged.models": "staged"}
     with Site(server, mount, memcached=memcached, demo=demo,
-              options=options) as s:
+              options=theatre.beside("openai")) as s:
         yield s
 
 
@@ -57,7 +55,7 @@ def test_a_miss_and_then_the_same_bytes_from_the_cache(site, prompt, stream):
 
 
 def test_events_arrive_one_by_one(site, stage, prompt):
-    stream = site.send_chat(prompt, model="staged")
+    stream = site.send_chat(prompt, **STAGED)
     call = stage.next().head().say(1)
     if site.server_class.streams:
         stream.head().read_until(call.sent)

@@ -313,6 +313,7 @@ def test_a_follower_that_leaves_frees_its_worker(own_memcached, theatre,
         if when == "within":
             call.head().say(2)
         name = "left-" + uuid.uuid4().hex
+
         def follow():
             return crowd.start(site.send_chat(
                 question, headers={"X-Request-Id": name}))

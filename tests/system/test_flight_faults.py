@@ -12,9 +12,8 @@ import pytest
 
 from harness import (FORMATS, MODES, Memcached, Nginx, Pair, mode_name,
                      wait_until)
-from harness.flights import assert_live
-from harness.process import kill, pause
-from harness.workers import is_grown_up
+from harness.flights import assert_live, kill_leader
+from harness.process import pause
 
 CHAT = FORMATS[0]
 STREAMING = [f for f in FORMATS if f.streams]
@@ -66,14 +65,6 @@ def patient(theatre, stage, demo):
     """Whose followers wait longer than memcached takes to start."""
     with exposed(theatre, stage, demo, **{"flight.lease": "10s"}) as p:
         yield p
-
-
-def kill_leader(call, pair, by=kill):
-    """Take down the process that leads; its pid."""
-    pid = call.worker(pair.near.pids())
-    wait_until(lambda: is_grown_up(pid), what="a worker to be replaced")
-    by(pid)
-    return pid
 
 
 def assert_no_answer(member):

@@ -1,12 +1,9 @@
 """Two pools that share memcached and have different leases."""
 
-
 import pytest
 
 from harness import FORMATS, Pair, wait_until
-from harness.flights import polls
-from harness.process import kill
-from harness.workers import is_grown_up
+from harness.flights import kill_leader, polls
 
 CHAT = FORMATS[0]
 
@@ -50,9 +47,7 @@ def test_a_shorter_lease_than_the_followers(brisk, stage, crowd, question):
     """The dead are not waited for by their own pool's lease."""
     lead, call = brisk.lead(crowd, CHAT, question)
     others = brisk.waiting(crowd, CHAT, question)
-    pid = call.worker(brisk.near.pids())
-    wait_until(lambda: is_grown_up(pid), what="a worker to be replaced")
-    kill(pid)
+    kill_leader(call, brisk)
     heir = stage.next("a call of the one who takes over")
     heir.play_all()
     crowd.finish()

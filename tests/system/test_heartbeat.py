@@ -3,19 +3,14 @@
 import pytest
 
 from harness import Site
+from harness.stage import STAGED
 
 BEAT = b": heartbeat\n\n"
 
 
-# Of the model that a Stage plays; the demo upstream has its own times.
-STAGED = {"model": "staged"}
-
-
 @pytest.fixture(scope="module")
 def site(memcached, demo, theatre):
-    options = {"server.heartbeat": "50ms", "upstream openai.models": "demo*",
-               "upstream staged.url": theatre.url,
-               "upstream staged.models": "staged"}
+    options = {"server.heartbeat": "50ms", **theatre.beside("openai")}
     with Site(memcached=memcached, demo=demo, options=options) as s:
         yield s
 

@@ -10,7 +10,7 @@ import tempfile
 
 from .client import Client
 from .memc import Memc
-from .process import Process, free_port, pause, wait_until
+from .process import Process, free_port, pause, tcp_sockets, wait_until
 from .workspace import BUILD, SERVER_USER
 
 
@@ -65,10 +65,9 @@ class Memcached:
     def is_asked(self):
         """Whether something was sent to it that it has not read (tcp)."""
         here = "0100007F:%04X" % self.address[1]
-        with open("/proc/net/tcp") as f:
-            lines = [line.split() for line in f.readlines()[1:]]
         return any(fields[1] == here and fields[3] == "01" and
-                   int(fields[4].split(":")[1], 16) > 0 for fields in lines)
+                   int(fields[4].split(":")[1], 16) > 0
+                   for fields in tcp_sockets())
 
     def connect(self):
         return Memc(self.address)

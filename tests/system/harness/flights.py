@@ -6,8 +6,10 @@ import time
 import urllib.parse
 
 from .crowd import PATIENCE
+from .process import kill, wait_until
 from .servers import LighttpdPool
 from .site import Site
+from .workers import is_grown_up
 
 COLLAPSED = "reprise; fwd=miss; collapsed"
 ALICE, BOB = ({"Authorization": "Bearer sk-" + name}
@@ -82,6 +84,14 @@ def joining(memcached, count):
                 news = 0
             elif what and what[0] == "get" and what[1].endswith(":state"):
                 news += 1
+
+
+def kill_leader(call, pair, by=kill):
+    """Take down the process that leads, in near; its pid."""
+    pid = call.worker(pair.near.pids())
+    wait_until(lambda: is_grown_up(pid), what="a worker to be replaced")
+    by(pid)
+    return pid
 
 
 class Pair(contextlib.ExitStack):

@@ -14,11 +14,14 @@ import struct
 import threading
 
 from .client import Client
-from .process import wait_until
+from .process import tcp_sockets, wait_until
 
 # In a prompt: what each call has in place of it when the model is asked,
 # so that no two calls have the same answer.
 MARK = "(call)"
+
+# Asked for the model that a Stage plays where it stands beside() another.
+STAGED = {"model": "staged"}
 
 PASSED = ("content-type", "anthropic-version")
 
@@ -182,11 +185,9 @@ class Call:
 def inode_of(local, remote):
     """Of a TCP socket on the loopback, from its ports."""
     ends = ("0100007F:%04X" % local, "0100007F:%04X" % remote)
-    with open("/proc/net/tcp") as f:
-        for line in f.readlines()[1:]:
-            fields = line.split()
-            if (fields[1], fields[2]) == ends:
-                return fields[9]
+    for fields in tcp_sockets():
+        if (fields[1], fields[2]) == ends:
+            return fields[9]
     raise AssertionError("no such connection")
 
 
@@ -237,6 +238,12 @@ class Stage:
                                        kwargs={"poll_interval": 0.05})
         self.number = 0
         self.reset()
+
+    def beside(self, other):
+        """Options of a site that has an upstream of that name, for demo*."""
+        return {"upstream %s.models" % other: "demo*",
+                "upstream staged.url": self.url,
+                "upstream staged.models": STAGED["model"]}
 
     def __enter__(self):
         self.thread.start()
